@@ -1,0 +1,135 @@
+"""The first step: from a pane's rows to what each metric gets, with units numbered, warm-up dropped, oddities noted."""
+
+from dataclasses import dataclass, field
+
+from stream.pane import Rows, count, size
+from stream.partial import RowKey
+from stream.plan import Plan
+from stream.policy import Kind
+from stream.state import Feed, Metric, State, Unit
+from stream.summary import Distribution, Gauge, Ratio, Summary
+
+MOST_UNITS = 1_000
+"""Units of one rollout; more are kept out and reported."""
+ERROR_PANES = 6
+"""An error shows for so many panes after its last cause."""
+
+
+@dataclass(slots=True)
+class Cells:
+    """One pane's samples by metric and unit."""
+
+    rows: dict[int, dict[int, Distribution | Gauge]] = field(default_factory=dict)
+    """Distributions and gauges, by position of the metric."""
+    events: dict[int, dict[int, int]] = field(default_factory=dict)
+    """Hits of ratios, events of rates."""
+    trials: dict[int, dict[int, int]] = field(default_factory=dict)
+    """Trials of ratios."""
+    alive: list[int] = field(default_factory=list)
+    """Units past their warm-up that reported anything."""
+    both: list[str] = field(default_factory=list)
+    """Instances that reported as both cohorts; they are kept out."""
+    crowded: bool = False
+    """Whether there were too many units."""
+
+
+def clean(plan: Plan, state: State, pane: int, rows: Rows) -> Cells:
+    """Sort a pane's rows out. Their order does not matter."""
+    cells = Cells()
+    claimed: dict[tuple[str, str], set[str]] = {}
+    for key in rows:
+        claimed.setdefault((key.instance, key.boot), set()).add(key.cohort)
+    cells.both = sorted({instance for (instance, _), cohorts in claimed.items() if len(cohorts) > 1})
+    for key in sorted(rows):
+        summary = rows[key]
+        if len(claimed[key.instance, key.boot]) > 1:
+            count(state.rejected, {"both_cohorts": size(summary)})
+            continue
+        unit = _unit(state, key, pane)
+        if unit is None:
+            cells.crowded = True
+            count(state.rejected, {"too_many_instances": size(summary)})
+            continue
+        if (pane - state.units.first[unit]) * plan.pane_ms < plan.policy.warmup.ms:
+            count(state.rejected, {"warming_up": size(summary)})
+            continue
+        if not cells.alive or cells.alive[-1] != unit:
+            cells.alive.append(unit)
+        _place(plan, state, pane, key, summary, unit, cells)
+    for side, cohort in ((0, "canary"), (1, "baseline")):
+        if any(key.cohort == cohort for key in rows):
+            _feed(state.feeds[side], pane)
+    return cells
+
+
+def _unit(state: State, key: RowKey, pane: int) -> int | None:
+    """The number of a row's unit; None where there are too many."""
+    units, name = state.units, Unit(key.cohort, key.instance, key.boot)
+    number = units.index.get(name)
+    if number is None:
+        if len(units.names) >= MOST_UNITS:
+            return None
+        number = units.index[name] = len(units.names)
+        units.names.append(name)
+        units.first.append(pane)
+        units.last.append(pane)
+    units.last[number] = pane
+    return number
+
+
+def _feed(feed: Feed, pane: int) -> None:
+    if feed.last is not None:
+        feed.number += 1
+        feed.gaps = sorted((*feed.gaps, pane - feed.last), reverse=True)[:2]
+    feed.last = pane
+
+
+def _place(plan: Plan, state: State, pane: int, key: RowKey, summary: Summary, unit: int, cells: Cells) -> None:
+    """Give a row to the metrics that it belongs to: by its name, and as the trials of ratios."""
+    for rule in plan.trials.get(key.metric, ()):
+        found = cells.trials.setdefault(rule, {})
+        found[unit] = found.get(unit, 0) + size(summary)
+    rule = plan.names.get(key.metric)
+    if rule is None:
+        return
+    metric = state.metrics[rule]
+    if metric.kind is None:
+        metric.kind = plan.rules[rule].kind or ("ratio" if plan.rules[rule].of else _KINDS[key.kind])
+        metric.unit = key.unit
+    cause = _conflict(metric, key, of=plan.rules[rule].of is not None)
+    if cause:
+        metric.error, metric.error_pane = cause, pane
+        count(state.rejected, {"conflicting": size(summary)})
+        return
+    metric.fed[0 if key.cohort == "canary" else 1] = pane
+    if isinstance(summary, (Distribution, Gauge)) and metric.kind in ("distribution", "gauge"):
+        mine = cells.rows.setdefault(rule, {})
+        if unit in mine:
+            mine[unit].merge(summary)  # type: ignore[arg-type]  # a metric has one kind
+        else:
+            mine[unit] = summary
+        return
+    hits = cells.events.setdefault(rule, {})
+    hits[unit] = hits.get(unit, 0) + (summary.hits if isinstance(summary, Ratio) else size(summary))
+    if isinstance(summary, Ratio):
+        found = cells.trials.setdefault(rule, {})
+        found[unit] = found.get(unit, 0) + summary.trials
+
+
+_KINDS: dict[str, Kind] = {"distribution": "distribution", "gauge": "gauge", "count": "rate", "ratio": "ratio"}
+
+
+def _conflict(metric: Metric, key: RowKey, *, of: bool) -> str | None:
+    """Why a row cannot count for its metric, in words; None where it can."""
+    fitting = {"distribution": ("distribution",), "gauge": ("gauge",), "rate": ("count",)}
+    kinds = fitting.get(metric.kind or "", ("count",) if of else ("ratio",))
+    if key.kind not in kinds:
+        return f"the {key.cohort} reports a {key.kind} where a {' or '.join(kinds)} is needed"
+    if key.unit != metric.unit:
+        return f"the {key.cohort} reports it in {key.unit or 'no unit'}, others in {metric.unit or 'no unit'}"
+    return None
+
+
+def instance_name(state: State, unit: int) -> str:
+    """How people call a unit."""
+    return state.units.names[unit].instance

@@ -1,0 +1,108 @@
+"""The second and third step: put a pane into the accumulated comparisons and weigh what they say."""
+
+import numpy as np
+
+from stream.array import Flags, Floats
+from stream.compare.counts import weigh_counts
+from stream.compare.evidence import Evidence
+from stream.compare.weigh import weigh
+from stream.compare.yardstick import Yardstick, yardstick
+from stream.judge.clean import Cells
+from stream.plan import Plan
+from stream.policy import MetricRule
+from stream.state import Metric, State
+
+ALIVE_PANES = 3
+"""A unit is exposed to a rate's events for so many panes after it last reported anything."""
+
+
+def observe(plan: Plan, state: State, pane: int, cells: Cells) -> dict[int, Evidence]:
+    """Add a closed pane, and return the evidence by position of the metric; metrics never seen are left out."""
+    _take_up(plan, state, cells)
+    canary = state.units.canary
+    _add(plan, state, pane, cells, canary)
+    location, counts = state.location, state.counts
+    if state.origin is None and (location.counts.any() or location.open.any() or counts.panes.any()):
+        state.origin = pane
+    if state.origin is not None and (pane - state.origin + 1) % plan.block == 0:
+        blocks = (pane - state.origin + 1) // plan.block
+        location.close_block(canary, blocks, pane + 1)
+        counts.close_block(blocks, pane + 1)
+    sticks = [stick_of(plan, state, rule) for rule in location.rules]
+    found = weigh(location, plan, sticks, canary)
+    found += weigh_counts(counts, plan, [stick_of(plan, state, rule) for rule in counts.rules], canary)
+    return {evidence.rule: evidence for evidence in found}
+
+
+def stick_of(plan: Plan, state: State, rule: int) -> Yardstick:
+    """The settings a metric is compared with; the usual ones of its kind where its own do not fit."""
+    metric = state.metrics[rule]
+    found = _resolve(plan.rules[rule], metric)
+    if isinstance(found, Yardstick):
+        return found
+    usual = yardstick(MetricRule(plan.rules[rule].name), "distribution", "")
+    assert isinstance(usual, Yardstick)
+    return usual
+
+
+def _resolve(rule: MetricRule, metric: Metric) -> Yardstick | str:
+    return yardstick(rule, metric.kind or rule.kind or "distribution", metric.unit)
+
+
+def _take_up(plan: Plan, state: State, cells: Cells) -> None:
+    """Begin the state of metrics seen for the first time; note policies that do not fit; make room for new units."""
+    number = len(state.units.names)
+    for rule in sorted({*cells.rows, *cells.events, *cells.trials}):
+        metric = state.metrics[rule]
+        if metric.kind is None:
+            metric.kind = plan.rules[rule].kind or "ratio"
+        if metric.place >= 0:
+            continue
+        found = _resolve(plan.rules[rule], metric)
+        if isinstance(found, str):
+            metric.error, metric.error_pane = found, 2**62
+        if metric.kind in ("distribution", "gauge"):
+            metric.place = len(state.location.rules)
+            state.location.begin(plan, rule, metric.kind, metric.unit, number)
+        else:
+            metric.place = len(state.counts.rules)
+            state.counts.begin(rule, metric.kind, metric.unit, number)
+    if number > state.location.sums.shape[1]:
+        state.location.grow(number)
+    if number > state.counts.events.shape[1]:
+        state.counts.grow(number)
+
+
+def _add(plan: Plan, state: State, pane: int, cells: Cells, canary: Flags) -> None:
+    location, counts = state.location, state.counts
+    if location.rules:
+        fit = [_resolve(plan.rules[rule], state.metrics[rule]) for rule in location.rules]
+        sticks = [stick if isinstance(stick, Yardstick) else None for stick in fit]
+        rows = {place: cells.rows[rule] for place, rule in enumerate(location.rules) if rule in cells.rows}
+        location.observe(plan, pane, rows, canary, sticks)
+    if counts.rules:
+        shape = counts.events.shape
+        events, exposure = np.zeros(shape), np.zeros(shape)
+        exposed = _exposed(plan, state, pane)
+        for place, rule in enumerate(counts.rules):
+            _fill(events[place], cells.events.get(rule, {}))
+            if counts.kinds[place] == "rate":
+                exposure[place, exposed] = plan.pane_ms / 1000
+            else:
+                _fill(exposure[place], cells.trials.get(rule, {}))
+        counts.observe(pane, events, exposure, canary)
+
+
+def _exposed(plan: Plan, state: State, pane: int) -> list[int]:
+    """Units past their warm-up that reported lately: those on which events could have been seen."""
+    units, warmup = state.units, plan.policy.warmup.ms
+    return [
+        unit
+        for unit, (first, last) in enumerate(zip(units.first, units.last, strict=True))
+        if pane - last < ALIVE_PANES and (pane - first) * plan.pane_ms >= warmup
+    ]
+
+
+def _fill(row: Floats, found: dict[int, int]) -> None:
+    for unit, number in found.items():
+        row[unit] = number

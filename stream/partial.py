@@ -1,0 +1,81 @@
+"""What one source contributed to one rollout: the messages between condense and observe.
+
+Rows of a chunk replace the rows that were sent before for the same chunk; a chunk is known by its first offset.
+"""
+
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from stream.rollout import Cohort
+from stream.summary import Summary
+
+
+class RowKey(NamedTuple):
+    """Whose samples a row holds, within one pane of one rollout."""
+
+    cohort: Cohort
+    """`baseline` or `canary`."""
+    instance: str
+    """The instance that reported."""
+    boot: str
+    """The life of the instance; empty where the producer names none."""
+    metric: str
+    """The metric's name."""
+    unit: str
+    """The metric's unit, as reported."""
+    stratum: str
+    """A part of the traffic that is compared with its like only; empty for all of it."""
+    kind: str
+    """The kind of summary, a key of `SUMMARIES`: a series that reports two kinds is two rows."""
+
+
+class Row(Struct, array_like=True, frozen=True):
+    """The summary of one series in one pane."""
+
+    pane: int
+    """The pane's number: its start in milliseconds divided by its length."""
+    key: RowKey
+    """Whose samples these are."""
+    summary: Summary
+    """The digest."""
+
+
+class Partial(Struct, tag="partial", frozen=True):
+    """Rows of one chunk of one source, all of one rollout."""
+
+    rollout: str
+    """The rollout's id."""
+    source: str
+    """The source: a telemetry partition, or a file."""
+    start: int
+    """Offset of the first record of the chunk: its identity."""
+    upto: int
+    """Offset after the last record that is in these rows; more than before, else this is a repeat."""
+    newest: int
+    """The newest event time of the chunk up to here, over all apps, in milliseconds UTC; -1 for none."""
+    rows: list[Row]
+    """What changed since the last partial of this chunk, each row whole."""
+    rejected: dict[str, int] = {}
+    """Samples of the chunk that were kept out, by reason, up to here."""
+
+
+class SourceTime(Struct, tag="time", frozen=True):
+    """A source's time: it has delivered everything older, idle or busy. It moves the watermark and nothing else."""
+
+    source: str
+    """The source."""
+    time: int
+    """Milliseconds UTC."""
+
+
+class Stop(Struct, tag="stop", frozen=True):
+    """The rollout ends without a verdict on its evidence, because someone said so."""
+
+    rollout: str
+    """The rollout's id."""
+    reason: str
+    """One sentence for people."""
+
+
+Event = Partial | SourceTime | Stop

@@ -1,0 +1,30 @@
+"""Events, such as requests or crashes."""
+
+from typing import Self
+
+import numpy as np
+from msgspec import Struct
+
+from stream.array import Floats
+
+
+class Count(Struct, tag="count", array_like=True):
+    """How many events there were.
+
+    >>> count = Count.of_values(np.array([1.0, 2.0]))
+    >>> count.merge(Count(4))
+    >>> count.events
+    7
+    """
+
+    events: int
+    """0 or more."""
+
+    @classmethod
+    def of_values(cls, values: Floats) -> Self:
+        """Sum whole numbers up to 2^53 each."""
+        return cls(sum(map(int, values.tolist())))
+
+    def merge(self, other: Self) -> None:
+        """Add the events of `other`."""
+        self.events += other.events
