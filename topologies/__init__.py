@@ -1,0 +1,1 @@
+"""Runnable programs: each file wires `stream` to the world, and decides nothing."""
