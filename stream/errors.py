@@ -1,10 +1,10 @@
 """Everything this package raises on purpose.
 
-    CanaryError
-    ├── PolicyError     a rollout or policy file is wrong; the user can mend it (exit 2)
-    ├── TelemetryError  one message cannot be read; it is counted, the rest goes on
-    ├── SourceError     a file or topic cannot be read at all (exit 1)
-    └── StateError      a stored state does not fit this code or this policy
+CanaryError
+├── PolicyError     a rollout or policy file is wrong; the user can mend it (exit 2)
+├── TelemetryError  one message cannot be read; it is counted, the rest goes on
+├── SourceError     a file or topic cannot be read at all (exit 1)
+└── StateError      a stored state does not fit this code or this policy
 """
 
 

@@ -46,11 +46,10 @@ def step(plan: Plan, state: State, event: Event) -> list[Output]:
     outputs: list[Output] = []
     if state.final:
         return outputs
-    if isinstance(event, Stop):
-        if event.rollout == state.rollout:
-            state.stopped = event.reason
-    else:
+    if not isinstance(event, Stop):
         receive(plan, state, event)
-    while not state.final and (pane := ready_pane(plan, state)) is not None:
+    elif event.rollout == state.rollout:
+        state.stopped = event.reason
+    while (pane := ready_pane(plan, state)) is not None:
         outputs += judge(plan, state, *pane)
     return outputs

@@ -1,4 +1,4 @@
-"""What comes out: divergences, alerts, scores, verdicts, and the actions of hooks. One JSON object each, with its reason.
+"""What comes out: divergences, alerts, scores, verdicts, and the actions of hooks. One JSON object each, with a reason.
 
 Event times (`at`, `since`, `started`) are integer milliseconds UTC. Numbers are rounded to 9 significant digits, so
 that processors that differ in the last place agree. Evidence is the natural logarithm of an e-value.
@@ -52,7 +52,7 @@ class Divergence(Struct, frozen=True, tag="divergence"):
     view: Annotated[str | None, Meta(description="the statistic that contributes most evidence: mean, p95, share, ...")]
     process: Annotated[Literal["level", "restart"], Meta(description="since the start, or against the own past")]
     since: Annotated[int | None, Meta(description="restart: since when, milliseconds UTC")]
-    effect: Annotated[float | None, Meta(description="canary against baseline: relative (0.26 is 26 % above) or absolute")]
+    effect: Annotated[float | None, Meta(description="canary over baseline: relative (0.26 is 26 % above) or absolute")]
     low: Annotated[float | None, Meta(description="lower end of its 95 % confidence sequence; null for unbounded")]
     high: Annotated[float | None, Meta(description="upper end; null for unbounded")]
     scale: Annotated[Literal["relative", "absolute"], Meta(description="what effect, low, high, tolerate, promote are")]

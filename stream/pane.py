@@ -39,7 +39,9 @@ def receive(plan: Plan, state: State, event: Partial | SourceTime) -> None:
 
 
 def ready_pane(plan: Plan, state: State) -> tuple[int, Rows] | None:
-    """Take out the next pane that the watermark has passed, with its merged rows."""
+    """Take out the next pane that the watermark has passed, with its merged rows; none after a final verdict."""
+    if state.final:
+        return None
     limit = passed(plan, min((source.time for source in state.sources.values()), default=-1))
     if state.next is None:
         state.next = state.begun = _first(plan, state)

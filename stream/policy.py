@@ -81,9 +81,7 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     name: Annotated[Name, Meta(description="the policy's name, shown in verdicts")] = "default"
     version: Annotated[int, Meta(ge=1, description="the policy's version, shown in verdicts")] = 1
     pane: Annotated[Duration, Meta(description="length of an event-time pane, 1s to 1h")] = Duration(10_000)
-    lateness: Annotated[Duration, Meta(description="how long a pane waits for stragglers after its end, 0s to 1h")] = (
-        Duration(5_000)
-    )
+    lateness: Annotated[Duration, Meta(description="how long a pane waits after its end, 0s to 1h")] = Duration(5_000)
     warmup: Annotated[
         Duration, Meta(description="what an instance reports this soon after it is first seen does not count, 0s to 1d")
     ] = Duration(120_000)

@@ -56,7 +56,7 @@ class Duration(_Quantity):
 
     def __str__(self) -> str:
         for unit in ("d", "h", "m", "s"):
-            if self.ms and self.ms % _MS[unit] == 0 and (unit == "s" or self.ms // _MS[unit] > 1):
+            if self.ms % _MS[unit] == 0 and (self.ms or unit == "s"):
                 return f"{self.ms // _MS[unit]}{unit}"
         return f"{self.ms}ms"
 

@@ -35,7 +35,7 @@ class Rollout(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
             min_length=1,
             max_length=200,
             pattern=r"^[^/\s@]+$(?!\n)",
-            description="unique and never reused; without white space, `/` and `@`",
+            description="text without white space, `/` and `@`; unique and never reused",
         ),
     ]
     app: Annotated[Name, Meta(description="the app whose telemetry is compared")]

@@ -75,6 +75,4 @@ class Telemetry(Struct, frozen=True, omit_defaults=True):
     start: Annotated[Millis | None, Meta(description="batch: start of the interval, milliseconds UTC")] = None
     end: Annotated[Millis | None, Meta(description="batch: its end, milliseconds UTC; it counts 1 ms before")] = None
     seq: Annotated[int | None, Meta(description="batch: a number that grows by one a batch; for people")] = None
-    metrics: Annotated[list[Metric] | None, Meta(description="batch: what was measured in the interval, as deltas")] = (
-        None
-    )
+    metrics: Annotated[list[Metric] | None, Meta(description="batch: what was measured, as deltas")] = None

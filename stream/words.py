@@ -1,7 +1,7 @@
-"""Numbers, times and names as sentences have them.
+r"""Numbers, times and names as sentences have them.
 
 >>> percent(0.257), percent(-0.0042), plain(1231200), clock(1732300270000)
-('+26\\xa0%', '−0.4\\xa0%', '1\\u202f231\\u202f200', '18:31:10')
+('+26\xa0%', '−0.4\xa0%', '1\u202f231\u202f200', '18:31:10')
 """
 
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Ratios and rates: each metric's likelihood over the grid of rate ratios, accumulated pane by pane and from restarts."""
+"""Ratios and rates: each metric's likelihood over the grid of rate ratios, since the start and since restarts."""
 
 from typing import Self
 
@@ -11,15 +11,15 @@ from stream.compare.evidence import Driver, Evidence
 from stream.compare.intake import PATIENCE
 from stream.compare.mixture import mix
 from stream.compare.restart import FIRST_BLOCK, padded, restart_weights, thin
+from stream.compare.weigh import DISPLAY_ALPHA, SHOWN
 from stream.compare.yardstick import Yardstick
 from stream.plan import Plan
 
-DISPLAY_ALPHA = 0.05
 _ARRAYS = ("events", "exposure", "waiting_events", "waiting_exposure")
 
 
 class Counts(Struct):
-    """The accumulated state of every ratio and rate of a rollout: M metrics, U instances, J restarts, 257 grid points."""
+    """The accumulated state of every ratio and rate. M metrics, U instances, J restarts, 257 grid points."""
 
     rules: list[int]
     """Positions in the policy of the family's metrics."""
@@ -85,19 +85,20 @@ class Counts(Struct):
         sides = np.array([canary, ~canary], dtype=np.float64).T
         self.waiting_events += events
         self.waiting_exposure += exposure
-        fresh = exposure @ sides > 0
+        fresh = (exposure @ sides).tolist()
         for metric, fed in enumerate(self.fed):
             for side in (0, 1):
                 newest = fed[side]
-                if fresh[metric, side]:
+                if fresh[metric][side] > 0:
                     fed[side] = pane
                 elif newest is not None and pane - newest > PATIENCE:
                     other = canary if side else ~canary
                     self.waiting_events[metric, other] = self.waiting_exposure[metric, other] = 0
-        ready = (self.waiting_exposure @ sides > 0).all(1)
+        ready: Flags = (self.waiting_exposure @ sides).min(1) > 0
         taken = np.where(ready[:, None], self.waiting_exposure, 0.0)
         ratio = np.array([kind == "ratio" for kind in self.kinds], dtype=bool)[:, None]
-        hits = np.where(ready[:, None], np.where(ratio, np.minimum(self.waiting_events, taken), self.waiting_events), 0.0)
+        hits = np.where(ratio, np.minimum(self.waiting_events, taken), self.waiting_events)
+        hits = np.where(ready[:, None], hits, 0.0)
         self.likelihood[ready] += rate_ratio.log_likelihood((hits @ sides)[ready], (taken @ sides)[ready])
         self.events += hits
         self.exposure += taken
@@ -147,6 +148,7 @@ def weigh_counts(counts: Counts, plan: Plan, sticks: list[Yardstick], canary: Fl
         evidence.change = float(logs[1:, metric].max(initial=0.0))
         with np.errstate(divide="ignore"):
             process = int((logs[:, metric] + np.log(weights[:-1])).argmax())
+        process = process if evidence.harm >= SHOWN * plan.need[evidence.rule] else 0
         low, high = rate_ratio.interval(profile[process, metric], DISPLAY_ALPHA)
         evidence.effect = float(rate_ratio.estimate(likelihood[process, metric]))
         evidence.low, evidence.high = float(low), float(high)

@@ -3,28 +3,26 @@
 All metrics of a rollout are one set of arrays: V views (a metric's statistic) by U instances.
 """
 
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from msgspec import Struct
 
-from stream.array import Flags, Floats, Ints
+from stream.array import Flags, Floats
 from stream.compare.histogram import ResidualHistogram
 from stream.compare.intake import Intake
 from stream.compare.mixture import LN2
-from stream.compare.restart import LEAST, Restarts, padded
+from stream.compare.restart import CHURN, LEAST, Restarts, padded
 from stream.compare.yardstick import Yardstick
 from stream.plan import Plan
 from stream.summary import Distribution, Gauge
 from stream.summary.grid import LOG_UNIT
 
-CHURN = 12.0
-"""An instance's weight is n / (n + 12) after n panes."""
 SKIPPED_SHARE = 0.1
 """A gauge on the log scale may skip this share of its panes for not being positive."""
 
 
-class View(Struct, frozen=True):
+class View(Struct, frozen=True, order=True):
     """One statistic of one metric."""
 
     metric: int
@@ -36,6 +34,19 @@ class View(Struct, frozen=True):
     def name(self) -> str:
         """As policies name it."""
         return f"p{self.share * 100:g}" if self.share else "mean"
+
+
+class Look(NamedTuple):
+    """Every view of every instance at a pane's close, [V, U] each."""
+
+    values: Floats
+    """The statistic since the start."""
+    weights: Floats
+    """Its weight; 0 while it may not speak."""
+    sums: Floats
+    """Running sums for restarts, the open block included."""
+    counts: Floats
+    """Panes in them."""
 
 
 class Location(Struct):
@@ -52,7 +63,9 @@ class Location(Struct):
     histograms: list[ResidualHistogram | None]
     """By metric; None for gauges."""
     views: list[View]
-    """All statistics, metric by metric."""
+    """All statistics, metric by metric; a mean before the quantiles."""
+    starts: list[int]
+    """By metric, its first view."""
     sums: Floats
     """[V, U] running sums of residuals; of quantile views, over complete blocks."""
     counts: Floats
@@ -72,7 +85,7 @@ class Location(Struct):
     def empty(cls) -> Self:
         """No metrics, no instances."""
         flat = np.zeros((0, 0))
-        return cls([], [], [], [], [], [], flat, flat, flat, flat, np.zeros((0, 0), bool), [], Restarts.empty())
+        return cls([], [], [], [], [], [], [], flat, flat, flat, flat, np.zeros((0, 0), bool), [], Restarts.empty())
 
     def begin(self, plan: Plan, rule: int, kind: str, unit: str, instances: int) -> None:
         """Take up a metric, seen for the first time."""
@@ -83,7 +96,8 @@ class Location(Struct):
         self.intakes.append(Intake({}, [None, None]))
         self.skipped.append([0, 0])
         named = (plan.rules[rule].views or ("mean", "p50", "p95", "p99")) if kind == "distribution" else ("mean",)
-        self.views += [View(metric, 0.0 if name == "mean" else float(name[1:]) / 100) for name in named]
+        self.starts.append(len(self.views))
+        self.views += sorted(View(metric, 0.0 if name == "mean" else float(name[1:]) / 100) for name in named)
         self.histograms.append(ResidualHistogram.empty(instances) if kind == "distribution" else None)
         self.grow(instances)
 
@@ -139,63 +153,58 @@ class Location(Struct):
     ) -> None:
         """Put one metric's pane into its histogram and into `values` [V, U] of mean views."""
         who = np.fromiter(ready, dtype=np.int64)
-        rows = self._of(metric)
+        first = self.starts[metric]
         if self.kinds[metric] == "gauge":
             found = [_gauge(summary, stick.log) for summary in ready.values() if isinstance(summary, Gauge)]
-            values[rows[0], who] = found
+            values[first, who] = found
             self.skipped[metric][0] += int(np.isnan(found).sum())
             self.skipped[metric][1] += len(found)
             return
         summaries = [summary for summary in ready.values() if isinstance(summary, Distribution)]
         histogram = self.histograms[metric]
-        if histogram is None or not histogram.add(who, summaries, np.where(canary[who], 0, 1)):
+        if histogram is None or not histogram.add(who, summaries, canary[who]):
             return
-        for view in rows:
-            if self.views[view].share:
-                self.founder[view, who] |= not self._panes(view).any()
-                self.open[view, who] += 1
-            else:
-                values[view, who] = [_mean_log(summary) for summary in summaries]
+        rows = self._quantiles(metric)
+        if rows.start < rows.stop:
+            if not self.open[rows.start].any() and not self.counts[rows.start].any():
+                self.founder[rows, who] = True
+            self.open[rows, who] += 1
+        if self.views[first].share == 0:
+            values[first, who] = [_mean_log(summary) for summary in summaries]
 
-    def _of(self, metric: int) -> list[int]:
-        return [i for i, view in enumerate(self.views) if view.metric == metric]
+    def _quantiles(self, metric: int) -> slice:
+        """The metric's quantile views; where it has a mean view, that comes first."""
+        first, last = self.starts[metric], self.starts[metric + 1] if metric + 1 < len(self.starts) else len(self.views)
+        return slice(first + (self.views[first].share == 0), last)
 
-    def _panes(self, view: int) -> Floats:
-        return np.asarray(self.counts[view] + self.open[view])
-
-    def running(self) -> tuple[Floats, Floats]:
-        """Running sums and panes [V, U] up to now, quantile views with the open block's quantile."""
-        sums, counts = self.sums.copy(), self.counts.copy()
-        for metric, histogram in enumerate(self.histograms):
-            rows = [i for i in self._of(metric) if self.views[i].share]
-            if histogram is not None and rows:
-                shares = np.array([self.views[i].share for i in rows])
-                found = histogram.quantiles(shares, block=True)
-                panes = np.where(np.isfinite(found) & enough(histogram.samples(block=True), shares), self.open[rows], 0.0)
-                sums[rows] += np.where(panes > 0, found, 0.0) * panes
-                counts[rows] += panes
-        return sums, counts
-
-    def level(self, plan: Plan) -> tuple[Floats, Floats]:
-        """Each instance's statistic since the start and its weight, [V, U]; the weight is 0 while it may not speak."""
+    def look(self, plan: Plan, *, block: bool = False) -> Look:
+        """All statistics as they stand; the open block's quantiles where restarts, or `block`, need them."""
+        block = block or bool(self.restarts.blocks)
         panes = self.counts + self.open
         least = plan.policy.min_panes
-        speaking = panes >= np.where(self.founder, least, max(least, LEAST))
+        speaking = (panes >= np.where(self.founder, least, max(least, LEAST))) & (panes > 0)
         values = self.sums / np.maximum(self.counts, 1)
+        sums, counts = self.sums.copy(), self.counts.copy()
         for metric, histogram in enumerate(self.histograms):
-            rows = [i for i in self._of(metric) if self.views[i].share]
-            if histogram is not None and rows:
-                shares = np.array([self.views[i].share for i in rows])
-                values[rows] = histogram.quantiles(shares)
-                speaking[rows] &= np.isfinite(values[rows]) & enough(histogram.samples(), shares)
-        return values, np.where(speaking & (panes > 0), panes / (panes + CHURN), 0.0)
+            rows = self._quantiles(metric)
+            if histogram is not None and rows.start < rows.stop:
+                shares = np.array([view.share for view in self.views[rows]])
+                found, samples = histogram.quantiles(shares, block=block)
+                carried = np.isfinite(found) & (samples * (1 - shares[:, None, None]) >= 2 - 1e-9)
+                values[rows] = found[:, 0]
+                speaking[rows] &= carried[:, 0]
+                if block:
+                    open_ = np.where(carried[:, 1], self.open[rows], 0.0)
+                    sums[rows] += np.where(open_ > 0, found[:, 1], 0.0) * open_
+                    counts[rows] += open_
+        return Look(values, np.where(speaking, panes / (panes + CHURN), 0.0), sums, counts)
 
     def values(self, view: int, canary: Flags, *, log: bool) -> tuple[float | None, float | None]:
         """The cohorts' values of a view since the start, canary first, in the metric's unit."""
         metric, share = self.views[view].metric, self.views[view].share
         histogram = self.histograms[metric]
         if share and histogram is not None:
-            found = 2.0 ** histogram.positions(histogram.totals, histogram.total_zeros, np.array([share]))[0]
+            found = histogram.values(share)
         else:
             sides = np.array([canary, ~canary], dtype=np.float64).T
             number = self.counts[view] @ sides
@@ -208,24 +217,19 @@ class Location(Struct):
         """Samples since the start, canary first; of a gauge, instance-panes."""
         histogram = self.histograms[metric]
         if histogram is not None:
-            mine, theirs = (histogram.totals.sum(1) + histogram.total_zeros).tolist()
-            return mine, theirs
-        counts = self.counts[self._of(metric)[0]]
+            return histogram.samples()
+        counts = self.counts[self.starts[metric]]
         return int(counts[canary].sum()), int(counts[~canary].sum())
 
-    def close_block(self, canary: Flags, blocks: int, pane: int) -> None:
+    def close_block(self, plan: Plan, canary: Flags, blocks: int, pane: int) -> None:
         """End a block: quantile views take its quantiles, and a restart begins."""
-        self.sums, self.counts = self.running()
+        look = self.look(plan, block=True)
+        self.sums, self.counts = look.sums, look.counts
         self.open[:] = 0
         for histogram in self.histograms:
             if histogram is not None:
                 histogram.close_block()
         self.restarts.close_block(self.sums, self.counts, canary, blocks, pane)
-
-
-def enough(samples: Ints, shares: Floats) -> Flags:
-    """Whether [U] samples carry a quantile, [Q, U]: one beyond it at least."""
-    return np.asarray(samples * (1 - shares[:, None]) >= 1 - 1e-9)
 
 
 def _gauge(summary: Gauge, log: bool) -> float:

@@ -17,7 +17,7 @@ LN2 = float(np.log(2.0))
 
 
 class Contrast(NamedTuple):
-    """Canary minus baseline over weighted instances. Each array has the shape of the statistic without its last axis."""
+    """Canary minus baseline over weighted instances; arrays of the statistic's shape without its last axis."""
 
     difference: Floats
     """Difference of the cohorts' weighted means; nan where a cohort has no instance."""
@@ -61,12 +61,13 @@ def contrast(values: Floats, weights: Floats, canary: Flags) -> Contrast:
         deviation = values - np.where(canary, mean[..., :1], mean[..., 1:])
         scatter = np.where(square > 0, (squares * np.where(weights > 0, deviation, 0.0) ** 2) @ sides / square, 0.0)
         scatter *= effective
-    return Contrast(
-        mean[..., 0] - mean[..., 1], scatter.sum(-1), effective[..., 0], effective[..., 1], mean[..., 1], scatter[..., 1]
-    )
+    difference = mean[..., 0] - mean[..., 1]
+    return Contrast(difference, scatter.sum(-1), effective[..., 0], effective[..., 1], mean[..., 1], scatter[..., 1])
 
 
-def log_e(difference: Floats, variance: Floats, freedom: Floats, tuning: Floats, margin: Floats | float = 0.0) -> Floats:
+def log_e(
+    difference: Floats, variance: Floats, freedom: Floats, tuning: Floats, margin: Floats | float = 0.0
+) -> Floats:
     """Log e-value against "the true difference is at most `margin`", a half-normal mixture over what is beyond.
 
     Args:
@@ -87,7 +88,7 @@ def log_e(difference: Floats, variance: Floats, freedom: Floats, tuning: Floats,
     return np.asarray(body + np.log(2 * np.maximum(tail, 1e-300)))
 
 
-def radius(variance: Floats, freedom: Floats, tuning: Floats, alpha: float) -> Floats:
+def radius(variance: Floats, freedom: Floats, tuning: Floats, alpha: Floats | float) -> Floats:
     """Half-width of the two-sided (1 - alpha) confidence sequence; infinite while nothing can be said.
 
     >>> np.round(radius(np.array([1.0, 1.0]), np.array([1e9, 1.0]), np.array([1.0, 1.0]), 0.05), 3).tolist()
@@ -104,5 +105,6 @@ def mix(logs: Floats, weights: Floats, axis: int = 0) -> Floats:
     """Log of the weighted sum of exp(logs) along an axis; weights of 0 drop their terms."""
     top = np.where(weights > 0, logs, -np.inf).max(axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0.0)
+    parts = np.exp(np.where(weights > 0, logs, -np.inf) - top) * weights
     with np.errstate(divide="ignore"):
-        return np.asarray(np.log((np.exp(np.where(weights > 0, logs, -np.inf) - top) * weights).sum(axis=axis)) + top.squeeze(axis))
+        return np.asarray(np.log(parts.sum(axis=axis)) + top.squeeze(axis))

@@ -7,7 +7,7 @@ flatten the likelihood to a Student profile, so that evidence saturates at what 
 
 import numpy as np
 
-from stream.array import Flags, Floats
+from stream.array import Flags, Floats, Ints
 
 GRID: Floats = np.linspace(-np.log(64.0), np.log(64.0), 257)
 """Log rate ratios, canary over baseline: 1/64 to 64."""
@@ -64,16 +64,16 @@ def flatten(likelihood: Floats, phi: Floats, freedom: Floats) -> Floats:
 
 def log_e_above(profile: Floats, margin: Floats) -> Floats:
     """Log e-value against "the log rate ratio is at most `margin`", [...]; the margin is rounded up to the grid."""
-    return _log_e(profile, np.searchsorted(GRID, margin - 1e-12), above=True)
+    return _log_e(profile, np.asarray(np.searchsorted(GRID, margin - 1e-12)), above=True)
 
 
 def log_e_below(profile: Floats, margin: Floats) -> Floats:
     """Log e-value against "the log rate ratio is at least `margin`", [...]; the margin is rounded down to the grid."""
-    return _log_e(profile, np.searchsorted(GRID, margin + 1e-12, side="right") - 1, above=False)
+    return _log_e(profile, np.asarray(np.searchsorted(GRID, margin + 1e-12, side="right") - 1), above=False)
 
 
-def _log_e(profile: Floats, at: np.intp | Floats, *, above: bool) -> Floats:
-    at = np.clip(np.broadcast_to(at, profile.shape[:-1]), 1, len(GRID) - 2)[..., None]
+def _log_e(profile: Floats, null: Ints, *, above: bool) -> Floats:
+    at = np.clip(np.broadcast_to(null, profile.shape[:-1]), 1, len(GRID) - 2)[..., None]
     place = np.arange(len(GRID))
     weights = np.where(place > at if above else place < at, PRIOR, 0.0)
     beyond = np.where(weights > 0, profile, -np.inf)

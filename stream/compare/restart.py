@@ -11,7 +11,6 @@ import numpy as np
 from msgspec import Struct
 
 from stream.array import Flags, Floats
-from stream.compare.mixture import Contrast, contrast
 
 FIRST_BLOCK = 3
 """Complete blocks before the first restart."""
@@ -19,6 +18,8 @@ LEAST = 6
 """Panes an instance needs on both sides of a restart."""
 BLOCK_FREEDOM = 8.0
 """Bound on the degrees of freedom of the block variance."""
+CHURN = 12.0
+"""The weight of an instance with n panes is n / (n + 12)."""
 MOST = 40
 """Restarts kept alive; beyond, the ages are thinned to roughly geometric ones."""
 
@@ -48,7 +49,7 @@ def thin(blocks: list[int]) -> int | None:
 
 
 class Restarts(Struct):
-    """Snapshots at block boundaries of running sums, and the block variance. V statistics of U instances, J restarts."""
+    """Snapshots of running sums at block boundaries, and the block variance. V statistics, U instances, J restarts."""
 
     blocks: list[int]
     """[J] how many complete blocks lay before each."""
@@ -130,32 +131,23 @@ class Restarts(Struct):
             for name in ("sums", "counts", "noise", "freedom"):
                 setattr(self, name, np.delete(getattr(self, name), drop, axis=0))
 
-    def compare(self, sums: Floats, counts: Floats, canary: Flags, floor: Floats) -> tuple[Contrast, Floats, Floats]:
-        """The contrast of changes at each restart, its variance and degrees of freedom (0 where it cannot speak).
+    def changes(self, sums: Floats, counts: Floats) -> tuple[Floats, Floats, Floats]:
+        """Each instance's change at each restart, its weight (0 where it may not speak), and 1/after + 1/before.
 
         Args:
             sums: [V, U] running sums now.
             counts: [V, U] panes in them.
-            canary: [U].
-            floor: [V] the least variance of an instance's change.
 
         Returns:
-            Arrays of shape [J, V].
+            [J, V, U], [J, V, U] and [J, V], the last the mean over instances that speak.
         """
         after = counts - self.counts
         speaking = (after >= LEAST) & (self.counts >= LEAST)
         after, before = np.where(speaking, after, 1.0), np.where(speaking, self.counts, 1.0)
         change = (sums - self.sums) / after - self.sums / before
-        inverse = 1 / after + 1 / before
-        found = contrast(change, np.where(speaking, 1 / (1 + 12 * inverse), 0.0), canary)
-        mean_inverse = np.where(speaking, inverse, 0.0).sum(-1) / np.maximum(speaking.sum(-1), 1)
-        between = np.maximum(found.canary + found.baseline - 2, 0)
-        freedom = between + self.freedom
-        pooled = (found.scatter + self.freedom * self.noise * mean_inverse) / np.maximum(freedom, 1)
-        with np.errstate(invalid="ignore"):
-            variance = np.maximum(pooled, floor) * found.factor
-        speaks = (found.canary > 0) & (found.baseline > 0) & (freedom >= 2)
-        return found, np.where(speaks, variance, 1.0), np.where(speaks, freedom, 0.0)
+        inverse = np.where(speaking, 1 / after + 1 / before, 0.0)
+        number = np.maximum(speaking.sum(-1), 1)
+        return change, np.where(speaking, 1 / (1 + CHURN * inverse), 0.0), inverse.sum(-1) / number
 
 
 def padded(array: Floats, shape: tuple[int, ...]) -> Floats:

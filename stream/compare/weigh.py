@@ -1,28 +1,31 @@
 """From the accumulated state of distributions and gauges to evidence, all metrics at once."""
 
 from dataclasses import dataclass
+from math import exp, isfinite
+from typing import Self
 
 import numpy as np
 
 from stream.array import Flags, Floats, Ints
 from stream.compare.evidence import Driver, Evidence
-from stream.compare.location import Location
+from stream.compare.location import Location, Look
 from stream.compare.mixture import Contrast, contrast, log_e, mix, radius
-from stream.compare.outlier import find_outlier
-from stream.compare.restart import LEAST, restart_weights
+from stream.compare.outlier import find_outliers
+from stream.compare.restart import restart_weights
 from stream.compare.yardstick import Yardstick
 from stream.plan import Plan
 
 DISPLAY_ALPHA = 0.05
 """Intervals that are shown are two-sided 95 % confidence sequences."""
+SHOWN = 0.5
+"""Under this part of the evidence that is needed, the level is described, whatever contributes most."""
 _FLOOR = 1 / 15
 """Instances are never taken to agree better than this part of the prior spread."""
-_LONE = "one canary instance cannot be told from its host"
-_LONE_BASELINE = "one baseline instance cannot be told from its host"
+_LONE = "one {} instance cannot be told from its host: it takes two, or a stated `spread` between instances"
 
 
 @dataclass(frozen=True, slots=True)
-class _Frame:
+class Frame:
     """The settings of every view, [V] each."""
 
     sign: Floats
@@ -35,54 +38,62 @@ class _Frame:
     known: Flags
 
     @classmethod
-    def of(cls, location: Location, sticks: list[Yardstick]) -> "_Frame":
-        found = [sticks[view.metric] for view in location.views]
-        column = np.array([(s.sign, s.spread**2, s.freedom, s.tuning**2, s.margin, s.promote) for s in found]).T
-        flags = np.array([(s.two_sided, s.known) for s in found]).T
-        return cls(column[0], flags[0], column[1], column[2], column[3], column[4], column[5], flags[1])
+    def of(cls, location: Location, sticks: list[Yardstick]) -> Self:
+        """Spread the metrics' settings over their views."""
+        rows = [
+            (s.sign, s.two_sided, s.spread**2, s.freedom, s.tuning**2, s.margin, s.promote, s.known) for s in sticks
+        ]
+        columns = np.array(rows).T[:, [view.metric for view in location.views]]
+        sign, two_sided, spread, prior, tuning, margin, promote, known = columns
+        return cls(sign, two_sided > 0, spread, prior, tuning, margin, promote, known > 0)
 
-    def harm(self, found: Contrast, variance: Floats, freedom: Floats) -> Floats:
+    def harm(self, difference: Floats, variance: Floats, freedom: Floats) -> Floats:
         """Log e-values for harm, [..., V]."""
-        logs = log_e(self.sign * found.difference, variance, freedom, self.tuning, self.margin)
+        logs = log_e(self.sign * difference, variance, freedom, self.tuning, self.margin)
         if self.two_sided.any():
-            other = log_e(-self.sign * found.difference, variance, freedom, self.tuning, self.margin)
+            other = log_e(-self.sign * difference, variance, freedom, self.tuning, self.margin)
             logs = np.where(self.two_sided, np.logaddexp(logs, other) - np.log(2), logs)
         return logs
 
-    def safe(self, found: Contrast, variance: Floats, freedom: Floats) -> Floats:
-        """Log e-values for being less than `promote` worse, [V]."""
-        logs = log_e(-self.sign * found.difference, variance, freedom, self.tuning, -self.promote)
+    def reassuring(self, difference: Floats, variance: Floats, freedom: Floats) -> Floats:
+        """Log e-values for being less than `promote` worse, and for being better, [2, V]."""
+        margin = np.array([-self.promote, np.zeros(len(self.promote))])
+        logs = log_e(-self.sign * difference, variance, freedom, self.tuning, margin)
         if self.two_sided.any():
-            other = log_e(self.sign * found.difference, variance, freedom, self.tuning, -self.promote)
-            logs = np.where(self.two_sided, np.minimum(logs, other), logs)
+            other = log_e(self.sign * difference, variance, freedom, self.tuning, -self.promote)
+            logs[0] = np.where(self.two_sided, np.minimum(logs[0], other), logs[0])
+            logs[1] = np.where(self.two_sided, 0.0, logs[1])
         return logs
 
 
 @dataclass(frozen=True, slots=True)
-class _Processes:
-    """Contrasts of the level (row 0) and of each restart (rows 1..J), [1 + J, V] each."""
+class Processes:
+    """The level (row 0) and each restart (rows 1..J) of each view. P = 1 + J."""
 
     values: Floats
-    """[V, U] level statistics."""
+    """[P, V, U] what each instance contributes: its statistic, or its change."""
     speaking: Flags
-    """[V, U]."""
-    level: Contrast
-    difference: Floats
+    """[P, V, U] whether it counts."""
+    found: Contrast
+    """[P, V]."""
     variance: Floats
+    """[P, V]."""
     freedom: Floats
+    """[P, V]; 0 where nothing can be said."""
     logs: Floats
+    """[P, V] log e-values for harm."""
     weights: Floats
-    """[2 + J], with that of what has not begun."""
+    """[P + 1], with that of what has not begun."""
 
     @property
     def harm(self) -> Floats:
         """[V] the mixture of all processes."""
         return mix(np.concatenate((self.logs, np.zeros((1, self.logs.shape[1])))), self.weights[:, None])
 
-    def leading(self, view: int) -> int:
-        """The process that contributes most."""
+    def leading(self, views: Ints) -> Ints:
+        """The process that contributes most to each of the views."""
         with np.errstate(divide="ignore"):
-            return int((self.logs[:, view] + np.log(self.weights[:-1])).argmax())
+            return np.asarray((self.logs[:, views] + np.log(self.weights[:-1, None])).argmax(0))
 
 
 def weigh(location: Location, plan: Plan, sticks: list[Yardstick], canary: Flags) -> list[Evidence]:
@@ -96,118 +107,116 @@ def weigh(location: Location, plan: Plan, sticks: list[Yardstick], canary: Flags
     """
     if not location.views:
         return []
-    frame = _Frame.of(location, sticks)
-    found = _processes(location, plan, frame, canary)
-    starts = [next(i for i, view in enumerate(location.views) if view.metric == m) for m in range(len(location.rules))]
-    views = np.diff([*starts, len(location.views)])
-    first = (found.level, found.variance[0], np.maximum(found.freedom[0], 1))
-    speaks = found.freedom[0] > 0
-    harm = np.logaddexp.reduceat(found.harm, starts) - np.log(views)
-    enough = speaks & (found.speaking.sum(1) > 2)
-    safe = np.minimum.reduceat(np.where(enough, frame.safe(*first), 0.0), starts)
-    better = log_e(-frame.sign * found.level.difference, *first[1:], frame.tuning)
-    better = np.logaddexp.reduceat(np.where(enough & ~frame.two_sided, better, 0.0), starts) - np.log(views)
-    change = np.maximum.reduceat(found.logs[1:].max(0, initial=0.0), starts)
-    out = []
-    for metric, (start, count) in enumerate(zip(starts, views.tolist(), strict=True)):
-        evidence = Evidence(location.rules[metric], float(harm[metric]), float(safe[metric]))
-        evidence.better, evidence.change = float(better[metric]), float(change[metric])
-        view = start + int(found.harm[start : start + count].argmax())
-        _describe(evidence, location, found, frame, view, sticks[metric], canary)
-        _alone(evidence, found, start, sticks[metric], canary, plan.need[location.rules[metric]], frame)
-        out.append(evidence)
+    frame, look = Frame.of(location, sticks), location.look(plan)
+    processes = _processes(location, look, plan, frame, canary)
+    starts = np.array(location.starts)
+    number = np.diff(np.append(starts, len(location.views)))
+    level = processes.found.difference[0], processes.variance[0], np.maximum(processes.freedom[0], 1)
+    enough = (processes.freedom[0] > 0) & (processes.speaking[0].sum(1) > 2)
+    harm = processes.harm
+    safe, better = np.where(enough, frame.reassuring(*level), 0.0)
+    change = processes.logs[1:].max(0, initial=0.0)
+    columns = (
+        np.logaddexp.reduceat(harm, starts) - np.log(number),
+        np.minimum.reduceat(safe, starts),
+        np.logaddexp.reduceat(better, starts) - np.log(number),
+        np.maximum.reduceat(change, starts),
+    )
+    rows = zip(location.rules, *(column.tolist() for column in columns), strict=True)
+    out = [Evidence(*row) for row in rows]
+    leading = np.array([s + int(harm[s : s + n].argmax()) for s, n in zip(starts, number, strict=True)])
+    shown = harm[leading] >= [SHOWN * plan.need[rule] for rule in location.rules]
+    process = np.where(shown, processes.leading(leading), 0)
+    _describe(out, location, processes, leading, process)
+    _reach(out, processes, frame, plan, leading, process, starts)
+    _instances(out, processes, leading, process, canary)
+    _alone(out, processes, sticks, starts, canary)
+    for evidence, view, stick in zip(out, leading.tolist(), sticks, strict=True):
+        evidence.canary, evidence.baseline = location.values(view, canary, log=stick.log)
+        evidence.samples = location.samples(location.views[view].metric, canary)
     return out
 
 
-def _processes(location: Location, plan: Plan, frame: _Frame, canary: Flags) -> _Processes:
-    values, weights = location.level(plan)
-    level = contrast(values, weights, canary)
-    speaking = weights > 0
-    freedom = level.canary + level.baseline - 2 + frame.prior
-    speaks = (level.canary > 0) & (level.baseline > 0)
-    with np.errstate(invalid="ignore"):
-        variance = (level.scatter + frame.prior * frame.spread) / np.maximum(freedom, 1) * level.factor
-    variance, freedom = np.where(speaks, variance, 1.0), np.where(speaks, freedom, 0.0)
-    heard = speaks & (frame.known | ((speaking & canary).sum(1) > 1) & ((speaking & ~canary).sum(1) > 1))
+def _processes(location: Location, look: Look, plan: Plan, frame: Frame, canary: Flags) -> Processes:
     restarts = location.restarts
-    floor = frame.spread * _FLOOR**2
-    changed, change_variance, change_freedom = restarts.compare(*location.running(), canary, floor)
-    logs = np.where(heard, frame.harm(level, variance, np.maximum(freedom, 1)), 0.0)
-    change_logs = frame.harm(changed, change_variance, np.maximum(change_freedom, 1))
+    change, change_weights, inverse = restarts.changes(look.sums, look.counts)
+    values = np.concatenate((look.values[None], change))
+    weights = np.concatenate((look.weights[None], change_weights))
+    speaking = weights > 0
+    found = contrast(values, weights, canary)
+    prior = np.concatenate((frame.prior[None], restarts.freedom))
+    scatter = np.concatenate((frame.spread[None], restarts.noise * inverse)) * prior
+    freedom = np.maximum(found.canary + found.baseline - 2, 0) + prior
+    speaks = (found.canary > 0) & (found.baseline > 0) & (freedom >= 2)
+    with np.errstate(invalid="ignore"):
+        pooled = np.maximum((found.scatter + scatter) / np.maximum(freedom, 1), frame.spread * _FLOOR**2)
+        variance = np.where(speaks, pooled * found.factor, 1.0)
+    found = found._replace(difference=np.where(speaks, found.difference, 0.0))
+    heard = speaks.copy()
+    mine, theirs = (speaking[0] & canary).sum(1), (speaking[0] & ~canary).sum(1)
+    heard[0] &= frame.known | ((mine > 1) & (theirs > 1))
+    logs = np.where(heard, frame.harm(found.difference, variance, np.maximum(freedom, 1)), 0.0)
     share = plan.policy.restart_weight
     parts, rest = restart_weights(restarts.blocks, plan.planned)
-    return _Processes(
-        values=values,
-        speaking=speaking,
-        level=level,
-        difference=np.concatenate((level.difference[None], changed.difference)),
-        variance=np.concatenate((variance[None], change_variance)),
-        freedom=np.concatenate((freedom[None], change_freedom)),
-        logs=np.concatenate((logs[None], np.where(change_freedom > 0, change_logs, 0.0))),
-        weights=np.concatenate(([1 - share], share * parts, [share * rest])),
-    )
+    shares = np.concatenate(([1 - share], share * parts, [share * rest]))
+    return Processes(values, speaking, found, variance, np.where(speaks, freedom, 0.0), logs, shares)
 
 
-def _describe(
-    evidence: Evidence,
-    location: Location,
-    found: _Processes,
-    frame: _Frame,
-    view: int,
-    stick: Yardstick,
-    canary: Flags,
+def _describe(out: list[Evidence], location: Location, processes: Processes, views: Ints, leading: Ints) -> None:
+    """Which statistic and process contribute most, and the effect they see."""
+    effects = processes.found.difference[leading, views].tolist()
+    for evidence, view, process, effect in zip(out, views.tolist(), leading.tolist(), effects, strict=True):
+        evidence.view, evidence.effect = location.views[view].name, effect
+        if process:
+            evidence.process, evidence.since = "restart", location.restarts.panes[process - 1]
+
+
+def _reach(
+    out: list[Evidence],
+    processes: Processes,
+    frame: Frame,
+    plan: Plan,
+    views: Ints,
+    leading: Ints,
+    first: Ints,
 ) -> None:
-    """The view and process that contribute most: effect, interval, values, counts, who drives it."""
-    process = found.leading(view)
-    evidence.view = location.views[view].name
-    freedom = found.freedom[process, view]
-    if freedom > 0:
-        half = radius(found.variance[process, view], freedom, frame.tuning[view], DISPLAY_ALPHA)
-        evidence.effect = float(found.difference[process, view])
-        evidence.low, evidence.high = evidence.effect - float(half), evidence.effect + float(half)
-    values, speaking = found.values[view], found.speaking[view]
-    if process:
-        evidence.process, evidence.since = "restart", location.restarts.panes[process - 1]
-        values, speaking = _changes(location, process - 1, view)
-    evidence.instances = int((speaking & canary).sum()), int((speaking & ~canary).sum())
-    evidence.driver = _driver(values, speaking, canary, evidence.effect)
-    evidence.canary, evidence.baseline = location.values(view, canary, log=stick.log)
-    evidence.samples = location.samples(location.views[view].metric, canary)
+    """The interval of each effect, and what the level could resolve."""
+    rows, columns = np.concatenate((leading, np.zeros_like(first))), np.concatenate((views, first))
+    freedom = processes.freedom[rows, columns]
+    resolve = [2 * exp(-plan.need[evidence.rule]) for evidence in out]
+    alphas = np.array([DISPLAY_ALPHA] * len(out) + resolve)
+    half = radius(processes.variance[rows, columns], np.maximum(freedom, 1), frame.tuning[columns], alphas)
+    half = np.where(freedom > 0, half, np.inf).tolist()
+    for evidence, width, least in zip(out, half, half[len(out) :], strict=False):
+        evidence.low, evidence.high = evidence.effect - width, evidence.effect + width
+        evidence.resolution = least if isfinite(least) else None
 
 
-def _changes(location: Location, restart: int, view: int) -> tuple[Floats, Flags]:
-    """Each instance's change since a restart, and whether it counts."""
-    sums, counts = location.running()
-    before, after = location.restarts.counts[restart, view], counts[view] - location.restarts.counts[restart, view]
-    speaking = (before >= LEAST) & (after >= LEAST)
-    old = location.restarts.sums[restart, view]
-    return (sums[view] - old) / np.maximum(after, 1) - old / np.maximum(before, 1), speaking
+def _instances(out: list[Evidence], processes: Processes, views: Ints, leading: Ints, canary: Flags) -> None:
+    """Who speaks, and which canary instances drive the effect."""
+    values, speaking = processes.values[leading, views], processes.speaking[leading, views]
+    mine, theirs = speaking & canary, speaking & ~canary
+    number, others = mine.sum(1), theirs.sum(1)
+    center = np.where(theirs, values, 0.0).sum(1) / np.maximum(others, 1)
+    effect = processes.found.difference[leading, views]
+    excess = np.where(mine, (values - center[:, None]) * np.sign(effect)[:, None], -np.inf)
+    total = np.where(mine, np.maximum(excess, 0.0), 0.0).sum(1)
+    top = excess.argmax(1)
+    driving = (excess >= np.abs(effect)[:, None] / 2).sum(1)
+    for i, evidence in enumerate(out):
+        evidence.instances = int(number[i]), int(others[i])
+        if number[i] and others[i] and effect[i]:
+            alone = number[i] > 1 and total[i] > 0 and excess[i, top[i]] >= 0.6 * total[i]
+            evidence.driver = Driver(int(driving[i]), int(number[i]), int(top[i]) if alone else None)
 
 
-def _driver(values: Floats, speaking: Flags, canary: Flags, effect: float) -> Driver | None:
-    mine: Ints = np.flatnonzero(speaking & canary)
-    theirs = speaking & ~canary
-    if not len(mine) or not theirs.any() or effect == 0:
-        return None
-    excess = (values[mine] - values[theirs].mean()) * np.sign(effect)
-    total = float(np.maximum(excess, 0).sum())
-    top = int(excess.argmax())
-    alone = len(mine) > 1 and total > 0 and excess[top] >= 0.6 * total
-    return Driver(int((excess >= abs(effect) / 2).sum()), len(mine), int(mine[top]) if alone else None)
-
-
-def _alone(
-    evidence: Evidence, found: _Processes, view: int, stick: Yardstick, canary: Flags, need: float, frame: _Frame
-) -> None:
-    """What the number of instances allows: outliers, the resolution, and why a level may not speak."""
-    speaking = found.speaking[view]
-    mine, theirs = int((speaking & canary).sum()), int((speaking & ~canary).sum())
-    if not mine or not theirs:
-        return
-    level = Contrast(*(part[view] for part in found.level))
-    evidence.outlier = find_outlier(found.values[view], speaking, canary, level, stick)
-    if not stick.known and (mine == 1 or theirs == 1):
-        remedy = "it takes two, or a stated `spread` between instances"
-        evidence.note = f"{_LONE if mine == 1 else _LONE_BASELINE}: {remedy}"
-    half = radius(found.variance[0, view], found.freedom[0, view], frame.tuning[view], 2 * float(np.exp(-need)))
-    evidence.resolution = float(half) if np.isfinite(half) else None
+def _alone(out: list[Evidence], processes: Processes, sticks: list[Yardstick], first: Ints, canary: Flags) -> None:
+    """Instances that stand out, and why a level may not speak."""
+    speaking = processes.speaking[0, first]
+    mine, theirs = (speaking & canary).sum(1).tolist(), (speaking & ~canary).sum(1).tolist()
+    level = Contrast(*(part[0, first] for part in processes.found))
+    outliers = find_outliers(processes.values[0, first], speaking, canary, level, sticks)
+    for evidence, stick, outlier, here, there in zip(out, sticks, outliers, mine, theirs, strict=True):
+        evidence.outlier = outlier
+        if here and there and not stick.known and 1 in (here, there):
+            evidence.note = _LONE.format("canary" if here == 1 else "baseline")

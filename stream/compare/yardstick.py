@@ -10,6 +10,7 @@ Effects are signed so that harm is positive for `higher`; on the log scale 0.05 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import log1p
 
 from stream.policy import Kind, MetricRule
@@ -49,6 +50,7 @@ class Yardstick:
     """One point (pp) in the metric's unit."""
 
 
+@lru_cache(maxsize=4096)
 def yardstick(rule: MetricRule, kind: Kind, unit: str) -> Yardstick | str:
     """Resolve a rule for what its messages turned out to be; a sentence where they do not fit together."""
     whole = _SHARE_UNITS.get(unit, 0.0)
@@ -57,15 +59,15 @@ def yardstick(rule: MetricRule, kind: Kind, unit: str) -> Yardstick | str:
     if kind != "gauge":
         if absolute:
             return f"{rule.name} is a {kind}: its tolerances are in % of baseline, not in points or units"
-        return _relative(rule, 0.05 if kind == "distribution" else 0.25, kind)
+        return _relative(rule, 0.05 if kind == "distribution" else 0.25)
     if rule.scale == "raw" or (rule.scale is None and (absolute or (whole and not given))):
         return _raw(rule, whole, given)
     if absolute:
         return f"{rule.name} is compared on the log scale: its tolerances are in % of baseline"
-    return _relative(rule, 0.05, kind)
+    return _relative(rule, 0.05)
 
 
-def _relative(rule: MetricRule, usual: float, kind: Kind) -> Yardstick:
+def _relative(rule: MetricRule, usual: float) -> Yardstick:
     tolerate = rule.tolerate.amount if rule.tolerate else usual
     promote = rule.promote.amount if rule.promote else 2 * tolerate
     scale = [_log(amount, rule) for amount in (tolerate, promote, rule.margin.amount if rule.margin else 0.0)]

@@ -9,14 +9,12 @@ from stream.compare.yardstick import Yardstick
 from stream.judge import sentence
 from stream.judge.classify import harm_of, silent_panes
 from stream.judge.clean import MOST_UNITS, Cells
-from stream.judge.score import Standing
 from stream.judge.verdict import Situation
 from stream.outputs import AlertKind
-from stream.plan import Plan
 from stream.state import Firing
 from stream.words import clock, listed
 
-_MIXED = "%s reported as baseline and as canary at once; these samples are kept out. Mend the selectors."
+_MIXED = "{} reported as baseline and as canary at once; these samples are kept out. Mend the selectors."
 _CROWDED = f"More than {MOST_UNITS} instances report for this rollout; further ones are kept out. Mend the selectors."
 RELEASE = 0.5
 """An alert on evidence resolves under this part of what made it fire."""
@@ -75,9 +73,10 @@ def _resolved(key: str, before: Firing, firing: dict[str, Firing]) -> Notice:
 
 def _conditions(situation: Situation, cells: Cells, pane: int) -> Iterator[_Condition]:
     yield _silence(situation, pane)
-    yield _Condition("cohort_mismatch", "cohort_mismatch", bool(cells.both), False, lambda: _MIXED % listed(cells.both, 3))
+    mixed = partial(_MIXED.format, listed(cells.both, 3))
+    yield _Condition("cohort_mismatch", "cohort_mismatch", bool(cells.both), False, mixed)
     yield _Condition("judge_error", "judge_error", cells.crowded, False, lambda: _CROWDED)
-    yield _low_score(situation.plan, situation.standing)
+    yield _low_score(situation)
     for rule, settings in enumerate(situation.plan.rules):
         if settings.muted:
             continue
@@ -108,11 +107,12 @@ def _outlier(situation: Situation, rule: int, found: Evidence, stick: Yardstick)
     )
 
 
-def _low_score(plan: Plan, standing: Standing) -> _Condition:
-    score, marginal = standing.score, plan.policy.marginal
-    low = score is not None and score < marginal
-    keep = score is not None and score < plan.policy.pass_
-    text = f"The score fell to {score or 0:.0f}, under the marginal {marginal:g}. A score alone never aborts."
+def _low_score(situation: Situation) -> _Condition:
+    """A score under the marginal one, where no deciding metric says so already."""
+    score, policy = situation.standing.score, situation.plan.policy
+    low = score is not None and score < policy.marginal and situation.worst is None
+    keep = score is not None and score < policy.pass_
+    text = f"The score fell to {score or 0:.0f}, under the marginal {policy.marginal:g}. A score alone never aborts."
     return _Condition("divergence", "divergence", low, keep, lambda: text)
 
 

@@ -74,5 +74,3 @@ def silent_panes(plan: Plan, state: State, pane: int, side: int) -> float | None
     feed = state.feeds[side]
     since = pane - feed.last if feed.last is not None else pane - (state.begun if state.begun is not None else pane) + 1
     return since if since >= silence(plan, feed) else None
-
-

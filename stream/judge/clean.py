@@ -89,9 +89,9 @@ def _place(plan: Plan, state: State, pane: int, key: RowKey, summary: Summary, u
     for rule in plan.trials.get(key.metric, ()):
         found = cells.trials.setdefault(rule, {})
         found[unit] = found.get(unit, 0) + size(summary)
-    rule = plan.names.get(key.metric)
-    if rule is None:
+    if key.metric not in plan.names:
         return
+    rule = plan.names[key.metric]
     metric = state.metrics[rule]
     if metric.kind is None:
         metric.kind = plan.rules[rule].kind or ("ratio" if plan.rules[rule].of else _KINDS[key.kind])

@@ -26,7 +26,7 @@ def observe(plan: Plan, state: State, pane: int, cells: Cells) -> dict[int, Evid
         state.origin = pane
     if state.origin is not None and (pane - state.origin + 1) % plan.block == 0:
         blocks = (pane - state.origin + 1) // plan.block
-        location.close_block(canary, blocks, pane + 1)
+        location.close_block(plan, canary, blocks, pane + 1)
         counts.close_block(blocks, pane + 1)
     sticks = [stick_of(plan, state, rule) for rule in location.rules]
     found = weigh(location, plan, sticks, canary)

@@ -84,7 +84,7 @@ class Scribe:
             groups={name: rounded(score) or 0.0 for name, score in standing.groups.items()},
             metrics={r.name: label for r, label in zip(self.plan.rules, self.situation.labels, strict=True)},
             counts=kept_out(self.state),
-            text=sentence.waiting(self.plan, self.situation.labels) if self.state.origin is not None else self._warming(),
+            text=self._warming() if self.state.origin is None else sentence.waiting(self.plan, self.situation.labels),
         )
 
     def verdict(self, rule: Rule) -> Verdict:
@@ -152,11 +152,13 @@ class Scribe:
             return self._reason(worst)
         if rule.name == "all_metrics":
             leading = max(self.situation.evidence, key=lambda i: self.situation.evidence[i].harm)
-            return f"All metrics together show harm, {sentence.title(plan.rules[leading])} most. {self._reason(leading)}"
+            name = sentence.title(plan.rules[leading])
+            return f"All metrics together show harm, {name} most. {self._reason(leading)}"
         if rule.verdict == "promote":
             deciding = sorted(plan.deciding)
             first = max(deciding, key=lambda i: self.situation.evidence[i].safe)
-            return f"All {plural(len(deciding), 'deciding metric')} shown no worse than promotion allows. {self._reason(first)}"
+            head = f"All {plural(len(deciding), 'deciding metric')} shown no worse than promotion allows."
+            return f"{head} {self._reason(first)}"
         if rule.name == "undecided":
             return sentence.waiting(plan, labels)
         return f"{self._ending(rule)} {self._missing()}"
@@ -184,9 +186,11 @@ class Scribe:
         plan, evidence = self.plan, self.situation.evidence
         if worst is not None:
             name, harm, need = sentence.title(plan.rules[worst]), evidence[worst].harm, plan.need[worst]
-            return f"Evidence that {name} is worse reached {harm:.1f}; the policy aborts a critical metric at {need:.1f}."
+            reached = f"Evidence that {name} is worse reached {harm:.1f}"
+            return f"{reached}; the policy aborts a critical metric at {need:.1f}."
         if rule.name == "all_metrics":
-            return f"The mean evidence of all metrics reached {self.situation.mean:.1f}; the policy aborts at {plan.need_mean:.1f}."
+            mean = self.situation.mean
+            return f"The mean evidence of all metrics reached {mean:.1f}; the policy aborts at {plan.need_mean:.1f}."
         if rule.verdict == "promote":
             bake = duration(plan.policy.bake_time.ms)
             return (

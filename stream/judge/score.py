@@ -25,9 +25,7 @@ class Standing(Struct):
     """0 to 100 by group with data."""
 
 
-def grade(
-    plan: Plan, labels: list[Label], evidence: dict[int, Evidence], sticks: dict[int, Yardstick]
-) -> Standing:
+def grade(plan: Plan, labels: list[Label], evidence: dict[int, Evidence], sticks: dict[int, Yardstick]) -> Standing:
     """Score a pane.
 
     Args:

@@ -81,7 +81,7 @@ def reason(plan: Plan, state: State, rule: int, label: Label, evidence: Evidence
     """Why a metric has its label."""
     settings, metric = plan.rules[rule], state.metrics[rule]
     if label == "error":
-        return cannot_compare(plan, state, rule, label)
+        return cannot_compare(plan, state, rule)
     if label == "no_data" or evidence is None:
         return no_samples(plan, state, rule)
     name = noun(settings, evidence.view, metric.kind)
@@ -102,6 +102,8 @@ def reason(plan: Plan, state: State, rule: int, label: Label, evidence: Evidence
         head = f"{_upper(name)} of the canary is {shown(evidence.effect, stick, metric.unit)} {direction}{since}"
     else:
         head = f"{_upper(name)} of the canary is {place(evidence.effect, stick, metric.unit)}"
+    if since:
+        values = f"since the start {values}"
     sentence = f"{head} ({values}; 95\u00a0% interval {span})"
     return sentence + _judgement(state, rule, label, evidence, stick) + _driver(state, label, evidence) + "."
 
@@ -118,7 +120,18 @@ def _judgement(state: State, rule: int, label: Label, evidence: Evidence, stick:
         return f": {evidence.note}"
     if not all(evidence.instances):
         return ": not enough samples yet from both cohorts"
-    return ": not yet enough evidence either way"
+    return f": not yet enough evidence either way{_power(state, rule, evidence, stick)}"
+
+
+def _power(state: State, rule: int, evidence: Evidence, stick: Yardstick) -> str:
+    """What so many instances could show by now."""
+    if state.metrics[rule].kind in ("ratio", "rate"):
+        return ""
+    canary, baseline = evidence.instances
+    who = f"{canary} canary and {plural(baseline, 'baseline instance')}"
+    if evidence.resolution is None:
+        return f"; {who} differ too much among themselves to show anything yet: run more"
+    return f"; {who} can show about {limit(evidence.resolution, stick, state.metrics[rule].unit)} by now"
 
 
 def _driver(state: State, label: Label, evidence: Evidence) -> str:
@@ -149,14 +162,17 @@ def no_samples(plan: Plan, state: State, rule: int) -> str:
     """What is missing of a metric."""
     name, metric = plan.rules[rule].name, state.metrics[rule]
     fed = state.counts.fed[metric.place] if metric.place >= 0 and metric.kind in ("ratio", "rate") else metric.fed
-    missing = [cohort for cohort, newest in zip(("canary", "baseline"), fed, strict=True) if newest is None]
-    if missing:
-        return f"No samples of {name} from the {' and the '.join(missing)} yet."
-    newest = [pane for pane in fed if pane is not None]
-    return f"No samples of {name} from one cohort since {clock((min(newest, default=0) + 1) * plan.pane_ms)} UTC."
+    newest = dict(zip(("canary", "baseline"), fed, strict=True))
+    never = [cohort for cohort, pane in newest.items() if pane is None]
+    if never:
+        return f"No samples of {name} from the {' and the '.join(never)} yet."
+    last = {cohort: pane for cohort, pane in newest.items() if pane is not None}
+    oldest = min(last.values())
+    silent = " and the ".join(cohort for cohort, pane in last.items() if pane <= oldest + 1)
+    return f"No samples of {name} from the {silent} since {clock((oldest + 1) * plan.pane_ms)} UTC."
 
 
-def cannot_compare(plan: Plan, state: State, rule: int, label: Label) -> str:
+def cannot_compare(plan: Plan, state: State, rule: int) -> str:
     """A judge error, and what it blocks."""
     name, cause = plan.rules[rule].name, state.metrics[rule].error
     others = sum(not r.muted for r in plan.rules) - (not plan.rules[rule].muted)
@@ -172,9 +188,14 @@ def outlier(plan: Plan, state: State, rule: int, found: Outlier, view: str, stic
     unit, kind = state.metrics[rule].unit, state.metrics[rule].kind
     low, high = found.others
     others = sum(unit_.cohort == "canary" for unit_ in state.units.names) - 1
-    span = f"{signed(low, stick, unit)} to {signed(high, stick, unit)} from it"
+    near, far = sorted((low, high), key=abs)
+    if low * high > 0:
+        span = f"{shown(near, stick, unit)} to {shown(far, stick, unit)} {'above' if low > 0 else 'below'} it"
+    else:
+        span = f"within {shown(far, stick, unit)} of it"
+    where = place(found.effect, stick, unit).removesuffix(" baseline")
     return (
-        f"Instance {instance_name(state, found.instance)} is {place(found.effect, stick, unit).removesuffix(' baseline')} "
+        f"Instance {instance_name(state, found.instance)} is {where} "
         f"the baseline's mean {noun(plan.rules[rule], view, kind).removeprefix('mean ')}; "
         f"the other {plural(others, 'canary instance')} {'is' if others == 1 else 'are'} {span}. "
         "One instance alone does not abort a rollout: look at this host, or replace it."

@@ -9,6 +9,8 @@ from stream.summary.distribution import Distribution
 from stream.summary.gauge import Gauge
 from stream.summary.ratio import Ratio
 
+__all__ = ["SUMMARIES", "Count", "Distribution", "Gauge", "Ratio", "Summary"]
+
 Summary = Distribution | Gauge | Count | Ratio
 
 SUMMARIES: dict[str, type[Summary]] = {

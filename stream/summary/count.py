@@ -2,7 +2,6 @@
 
 from typing import Self
 
-import numpy as np
 from msgspec import Struct
 
 from stream.array import Floats
@@ -11,6 +10,7 @@ from stream.array import Floats
 class Count(Struct, tag="count", array_like=True):
     """How many events there were.
 
+    >>> import numpy as np
     >>> count = Count.of_values(np.array([1.0, 2.0]))
     >>> count.merge(Count(4))
     >>> count.events

@@ -36,7 +36,7 @@ def _mantissas() -> Floats:
 
 
 def _log_table() -> Ints:
-    """log2 in units of 2^-20 at the mid-points of 4,096 equal parts of [1, 2), bit by bit by squaring 32-bit integers."""
+    """log2 in units of 2^-20 at the mid-points of 4,096 equal parts of [1, 2), bit by bit by squaring integers."""
     x = ((2 * np.arange(_TABLE, dtype=np.uint64) + np.uint64(1)) << np.uint64(31 - 13)) + np.uint64(1 << 31)
     logs = np.zeros(_TABLE, dtype=np.int64)
     for _ in range(20):
@@ -47,8 +47,22 @@ def _log_table() -> Ints:
     return logs
 
 
+def _bin_table() -> tuple[Ints, Ints]:
+    """For each of the 4,096 parts of an octave the bin of its lower end, and the fraction where the next begins."""
+    edges = _MANTISSAS.view(np.int64) & _FRACTION
+    parts = np.arange(_TABLE, dtype=np.int64) << _PART
+    bounds = np.full(_TABLE, _FRACTION, dtype=np.int64)
+    bounds[edges >> _PART] = edges
+    return np.searchsorted(edges, parts, side="left") - 1, bounds
+
+
+_FRACTION = (1 << 52) - 1
+"""The bits of a float64 that hold its fraction."""
+_PART = 52 - 12
+"""Bits under those that tell which of the 4,096 parts of an octave a float64 is in."""
 _MANTISSAS = _mantissas()
 _LOGS = _log_table()
+_LOWEST, _BOUNDS = _bin_table()
 
 
 def bins(values: Floats) -> Ints:
@@ -63,6 +77,21 @@ def fixed_log2(values: Floats) -> Ints:
     mantissa, exponent = np.frexp(values)
     part = ((mantissa - 0.5) * (2 * _TABLE)).astype(np.int64)
     return np.asarray((exponent.astype(np.int64) - 1) * LOG_UNIT + _LOGS[part], dtype=np.int64)
+
+
+def bins_and_logs(values: Floats) -> tuple[Ints, Ints]:
+    """`bins` and `fixed_log2` of the same values in half the time, from the bits of the floats.
+
+    >>> bins_and_logs(np.array([1.0, 8.0]))
+    (array([-1, 95]), array([    184, 3145912]))
+    """
+    if len(values) and values.min() < np.finfo(np.float64).tiny:  # numbers so small are stored in another way
+        return bins(values), fixed_log2(values)
+    bits = values.view(np.int64)
+    top = bits >> _PART
+    octave, part = (top >> 12) - 1023, top & (_TABLE - 1)
+    inside = _LOWEST.take(part) + ((bits & _FRACTION) > _BOUNDS.take(part))
+    return octave * OCTAVE + inside, octave * LOG_UNIT + _LOGS.take(part)
 
 
 def middle_log2(indices: Ints, scale: int) -> Ints:
