@@ -1,6 +1,6 @@
 """What a wrong name was meant to be: spelling, names of other tools, a field in the wrong place.
 
->>> unknown_field("metrics[0].direction", ["name", "worse"])
+>>> unknown_field("metrics[0].direction", "direction", ["name", "worse"])
 'metrics[0].direction: unknown field; here it is called "worse"; known: name, worse'
 """
 
@@ -91,9 +91,8 @@ _PLACES = (
 )
 
 
-def unknown_field(path: str, known: Sequence[str]) -> str:
-    """The mistake of a field that does not exist; `path` ends with its name."""
-    name = re.split(r"[.\]]", path)[-1]
+def unknown_field(path: str, name: str, known: Sequence[str]) -> str:
+    """The mistake of a field that does not exist: where it is, what it may be meant for, and what there is."""
     return f"{path}: unknown field; {_hint(name, known)}known: {', '.join(known)}"
 
 

@@ -21,7 +21,7 @@ def find_mistake(data: Mapping[str, object], fields: Sequence[mi.Field], path: s
     known = [field.encode_name for field in fields]
     for name in data:
         if name not in known:
-            return unknown_field(below(path, name), known)
+            return unknown_field(below(path, name), str(name), known)
     for field in fields:
         inner = below(path, field.encode_name)
         if field.encode_name in data:

@@ -20,6 +20,8 @@ Weight = Annotated[float, Meta(gt=0, le=1000)]
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 Views = Annotated[tuple[View, ...], Meta(min_length=1)]
 
+BAKE_TIME = Duration(600_000)
+"""The usual bake time."""
 CRITICAL_WEIGHT, NORMAL_WEIGHT = 5.0, 2.0
 
 
@@ -86,8 +88,9 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
         Duration, Meta(description="what an instance reports this soon after it is first seen does not count, 0s to 1d")
     ] = Duration(120_000)
     bake_time: Annotated[
-        Duration, Meta(description="no promotion earlier than this after `from`, 0s to `deadline`")
-    ] = Duration(600_000)
+        Duration | None,
+        Meta(description="no promotion earlier than this after `from`; null for 10m, or half of a shorter deadline"),
+    ] = None
     deadline: Annotated[
         Duration | None,
         Meta(description="after this long undecided the rollout ends inconclusive, from one pane on; null for never"),
@@ -114,6 +117,17 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     promote_without_harm: Annotated[
         bool, Meta(description="at the deadline promote on a passing score and half of the evidence")
     ] = False
+
+    @property
+    def bake(self) -> Duration:
+        """The bake time in force.
+
+        >>> str(Policy((MetricRule("latency"),), deadline=Duration(300_000)).bake)
+        '150s'
+        """
+        if self.bake_time is not None:
+            return self.bake_time
+        return BAKE_TIME if self.deadline is None else Duration(min(BAKE_TIME.ms, self.deadline.ms // 2))
 
     @property
     def deciding(self) -> tuple[MetricRule, ...]:

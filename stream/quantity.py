@@ -98,11 +98,13 @@ class Tolerance(_Quantity):
 
 
 def parse_duration(value: object) -> Duration:
-    """Read `10s`, `500ms`, `5m`, `2h`, `1d`.
+    """Read `10s`, `500ms`, `5m`, `2h`, `1d`, or a bare 0.
 
     Raises:
         ValueError: it is not a number with a unit, or longer than a leap year.
     """
+    if value == 0 and not isinstance(value, bool):
+        return Duration(0)
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"a duration is a number and a unit, such as 10s, 5m or 2h; got {excerpt(value)}")

@@ -58,10 +58,10 @@ def _times(rollout: Rollout) -> Iterator[str]:
         return
     if policy.deadline.ms < policy.pane.ms:
         yield f"deadline: must be at least one pane ({policy.pane}); it is {policy.deadline}"
-    if policy.bake_time.ms > policy.deadline.ms:
+    if policy.bake.ms > policy.deadline.ms:
         yield (
             f"bake_time: must be at most the deadline ({policy.deadline}), or nothing is ever promoted;"
-            f" it is {policy.bake_time}"
+            f" it is {policy.bake}"
         )
 
 

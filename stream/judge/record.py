@@ -192,7 +192,7 @@ class Scribe:
             mean = self.situation.mean
             return f"The mean evidence of all metrics reached {mean:.1f}; the policy aborts at {plan.need_mean:.1f}."
         if rule.verdict == "promote":
-            bake = duration(plan.policy.bake_time.ms)
+            bake = duration(plan.policy.bake.ms)
             return (
                 f"Every deciding metric's evidence of safety passed {plan.need_safe:.1f}, the score is at least "
                 f"{plan.policy.pass_:g} and the {bake} bake time is over."

@@ -83,7 +83,7 @@ class Situation(NamedTuple):
             all(self.labels[i] in ("pass", "better") for i in self.plan.deciding)
             and all(self.evidence[i].safe >= self.plan.need_safe for i in self.plan.deciding)
             and self.state.passing >= PASSING_PANES
-            and self.age >= self.plan.policy.bake_time.ms
+            and self.age >= self.plan.policy.bake.ms
         )
 
 

@@ -91,7 +91,7 @@ def _facts(rollout: Rollout, found: Effective) -> Iterator[tuple[str, str]]:
     yield (
         "promote",
         (
-            f"from {policy.bake_time} on, score {policy.pass_:g} or more,"
+            f"from {policy.bake} on, score {policy.pass_:g} or more,"
             f" alpha {policy.alpha_promote:g} (evidence {found.evidence_promote:.2f}) for each deciding metric"
             + (", at the deadline with half of it" if policy.promote_without_harm else "")
         ),
