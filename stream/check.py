@@ -61,8 +61,9 @@ def shape_fault(message: Telemetry) -> TelemetryError | None:
 
 
 def _batch_shape_fault(message: Telemetry) -> TelemetryError | None:
-    if not (message.metric is message.value is message.total is message.ts is None):
-        name = next(name for name in ("metric", "value", "total", "ts") if getattr(message, name) is not None)
+    m = message
+    if m.metric is not None or m.value is not None or m.total is not None or m.ts is not None:
+        name = next(name for name in ("metric", "value", "total", "ts") if getattr(m, name) is not None)
         return TelemetryError("both_shapes", f"{name}: beside metrics; send a single sample by itself")
     if message.start is None or message.end is None:
         name = "start" if message.start is None else "end"
@@ -111,15 +112,17 @@ def misfit(kind: str, value: float, total: float | None, at: str = "") -> Teleme
 
 def fits(kind: str, values: Floats, totals: Floats) -> Flags:
     """For many numbers at once, whether `misfit` finds nothing; a total of NaN is none."""
+    usable: Flags = np.abs(values) <= LARGEST
     if kind == "distribution":
-        return (values >= 0) & (values <= LARGEST)
+        return usable & (values >= 0)
     if kind == "gauge":
-        return np.abs(values) <= LARGEST
-    whole = (values >= 0) & (values <= MAX_EVENTS) & (values == np.floor(values))
+        return usable
+    whole: Flags = (values >= 0) & (values <= MAX_EVENTS) & (values == np.floor(values))
     if kind == "count":
         return whole
     trials = np.where(np.isnan(totals), 1.0, totals)
-    return whole & (values <= trials) & (trials <= MAX_EVENTS) & (trials == np.floor(trials))
+    possible: Flags = whole & (values <= trials) & (trials <= MAX_EVENTS) & (trials == np.floor(trials))
+    return possible
 
 
 def magnitude_fault(value: float, at: str) -> TelemetryError | None:

@@ -9,7 +9,7 @@ from collections import Counter
 
 import numpy as np
 
-from stream.array import Flags, Floats, Ints
+from stream.array import AnyArray, Flags, Floats, Ints
 from stream.cells import Cells
 from stream.check import fits, misfit
 from stream.columns import Histogram, Lists, Plain, Wrong
@@ -74,8 +74,7 @@ class Chunk:
         newest = np.maximum.accumulate(np.concatenate(([self.newest], block.times)))
         self.newest, self.upto = int(newest[-1]), upto
         clock = np.stack((block.times, newest[:-1]))
-        for wrong in block.wrong:
-            self._count_wrong(wrong, decoded.times[wrong.message], newest[wrong.message])
+        self._count_wrong(block.wrong, decoded.times, newest)
         unfit = self._add_plain(block.plain, clock)
         self._add_lists(block.lists, clock)
         self._add_histograms(block.histograms, clock)
@@ -108,15 +107,7 @@ class Chunk:
         kinds = self._table.kind(routed.lane)
         value, total = plain.value[routed.which], plain.total[routed.which]
         fine = _fits(kinds, value, total)
-        unfit = {}
-        for at in np.flatnonzero(~fine).tolist():
-            number = int(routed.which[at])
-            trials = None if np.isnan(total[at]) else float(total[at])
-            error = misfit(KINDS[kinds[at]], float(value[at]), trials)
-            assert error is not None  # it says why `fits` does not
-            unfit[number] = Wrong(int(plain.message[number]), -1, 1, error)
-            time, newest = clock[:, plain.message[number : number + 1]]
-            count(self._table.index, routed.rollout[at : at + 1], time, newest, _ones(1), error.reason, self.kept_out)
+        unfit = self._unfit(plain, routed.take(~fine), clock)
         measured = fine & (kinds == DISTRIBUTION)
         summed = fine & (kinds != DISTRIBUTION)
         if measured.any():
@@ -125,7 +116,21 @@ class Chunk:
         if summed.any():
             self._cells.add_plain(routed.lane[summed], routed.pane[summed], value[summed], total[summed])
         self._accept(routed.rollout[fine], _ones(int(np.count_nonzero(fine))))
-        return list(unfit.values())
+        return unfit
+
+    def _unfit(self, plain: Plain, routed: Routed, clock: Ints) -> list[Wrong]:
+        """Say why numbers do not fit, once for each, and count them in every rollout."""
+        told: dict[int, Wrong] = {}
+        reasons = []
+        for kind, which in zip(self._table.kind(routed.lane).tolist(), routed.which.tolist(), strict=True):
+            total = None if np.isnan(plain.total[which]) else float(plain.total[which])
+            error = misfit(KINDS[kind], float(plain.value[which]), total)
+            assert error is not None  # it says why `fits` does not
+            told[which] = Wrong(int(plain.message[which]), -1, 1, error)
+            reasons.append(error.reason)
+        time, newest = clock[:, plain.message[routed.which]]
+        self._count(routed.rollout, time, newest, _ones(len(reasons)), np.array(reasons, dtype=str))
+        return list(told.values())
 
     def _add_lists(self, lists: Lists, clock: Ints) -> None:
         if not len(lists.series):
@@ -156,15 +161,23 @@ class Chunk:
         for number in np.flatnonzero(sums).tolist():
             self.accepted[index.rollouts[number].id] += int(sums[number])
 
-    def _count_wrong(self, wrong: Wrong, time: float, newest: int) -> None:
+    def _count_wrong(self, wrong: list[Wrong], times: Floats, newest: Ints) -> None:
         """Count what cannot be used in every rollout that would have had it."""
-        if wrong.series < 0 or np.isnan(time):
-            return
-        lane, _ = self._table.spread(np.array([wrong.series]))
-        rollout = self._table.rollout(lane[self._table.kind(lane) >= 0])
-        each = _ones(len(rollout))
-        times = int(time) * each, newest * each
-        count(self._table.index, rollout, *times, wrong.samples * each, wrong.error.reason, self.kept_out)
+        known = [one for one in wrong if one.series >= 0 and not np.isnan(times[one.message])]
+        if known:
+            lane, which = self._table.spread(np.array([one.series for one in known]))
+            inside = self._table.kind(lane) >= 0
+            lane, which = lane[inside], which[inside]
+            message = np.array([one.message for one in known])[which]
+            samples = np.array([one.samples for one in known])[which]
+            reasons = np.array([one.error.reason for one in known])[which]
+            at = times[message].astype(np.int64)
+            self._count(self._table.rollout(lane), at, newest[message], samples, reasons)
+
+    def _count(self, rollout: Ints, time: Ints, newest: Ints, samples: Ints, reasons: AnyArray) -> None:
+        for reason in np.unique(reasons).tolist():
+            at = reasons == reason
+            count(self._table.index, rollout[at], time[at], newest[at], samples[at], reason, self.kept_out)
 
 
 def _fits(kinds: Ints, values: Floats, totals: Floats) -> Flags:

@@ -67,7 +67,7 @@ def _series(messages: Sequence[Telemetry], table: Table) -> Ints:
     ]  # fmt: skip
     numbers = list(map(known, keys))
     if None in numbers:
-        numbers = list(map(table.number, keys))
+        numbers = [table.number(key) if number is None else number for key, number in zip(keys, numbers, strict=True)]
     return np.array(numbers, dtype=np.int64)
 
 

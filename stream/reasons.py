@@ -25,6 +25,10 @@ REASONS: dict[str, str] = {
     "after_until": "the sample is newer than the rollout",
     "other_env": "the sample is of another environment of the app",
     "no_cohort": "the sample is of neither cohort",
-    "both_cohorts": "the selectors of both cohorts match",
+    "both_cohorts": "the selectors of both cohorts match, or the instance reports as both",
     "unwatched": "no rule of the policy names the metric",
+    "warming_up": "the instance was first seen too short a time before",
+    "too_many_instances": "the rollout has as many instances as it can take",
+    "conflicting": "the metric came with another kind or unit before",
+    "overlap": "the log was read again from within a stretch that was done",
 }

@@ -143,8 +143,8 @@ class Replay:
         if not self.tally.lines:
             return f"{names}: no telemetry; there is not one line in it"
         seen = [Series._make(key) for key in self._index.table().numbers]
+        example = self.tally.examples[0] if self.tally.examples else ""
         if not seen:
-            example = self.tally.examples[0] if self.tally.examples else "no message has a metric"
-            return f"{names}: none of {read} can be used; {example}"
-        why = unmatched(self.plan.rollout, seen, self.tally.rejected)
+            return f"{names}: none of {read} can be used; {example or 'no message has a metric'}"
+        why = unmatched(self.plan.rollout, seen, self.tally.rejected, example)
         return f"{names}: none of {read} has a sample of either cohort: {why}"

@@ -127,6 +127,7 @@ class Table:
         self.lanes: list[Lane] = []
         """By number."""
         self._lane_numbers: dict[Lane, int] = {}
+        self._words: dict[str, str] = {}  # one copy of each text, for memory
         self._sound = Column()
         self._start, self._size, self._targets = Column(), Column(), Column()
         self._rollout, self._kind = Column(), Column()
@@ -135,6 +136,7 @@ class Table:
         """The number of a series, which is new or known."""
         number = self.numbers.get(key)
         if number is None:
+            key = tuple(self._words.setdefault(part, part) if isinstance(part, str) else part for part in key)
             number = self.numbers[key] = len(self.numbers)
             series = Series._make(key)
             targets = [self._lane(lane) for lane in self.index.lanes(series)]

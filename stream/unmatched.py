@@ -11,13 +11,14 @@ SHOWN = 3
 """Names that a sentence shows."""
 
 
-def unmatched(rollout: Rollout, seen: Iterable[Series], rejected: Mapping[str, int]) -> str:
+def unmatched(rollout: Rollout, seen: Iterable[Series], rejected: Mapping[str, int], example: str = "") -> str:
     """One sentence on the first thing that keeps all samples out.
 
     Args:
         rollout: what is wanted.
         seen: the series of the recording.
         rejected: how many of the rollout's samples were kept out, by reason.
+        example: what is wrong with one message that cannot be used.
 
     >>> from stream.policy import MetricRule, Policy
     >>> shop = Rollout("shop-1", "shop", Policy((MetricRule("latency"),)))
@@ -36,6 +37,8 @@ def unmatched(rollout: Rollout, seen: Iterable[Series], rejected: Mapping[str, i
     for reason, sentence in _TIMES.items():
         if rejected.get(reason):
             return sentence
+    if example and not rejected.keys() & {"both_cohorts", "no_cohort"}:
+        return f"not one of its samples can be used; {example}"
     if rejected.get("both_cohorts") and not rejected.get("no_cohort"):
         return "the selectors of both cohorts match the same samples; make them exclude each other"
     if rollout.baseline is None and rollout.canary is None:

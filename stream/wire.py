@@ -1,6 +1,6 @@
 """Messages as JSON and back, with the types that JSON does not know: durations and the like, and arrays of integers."""
 
-from typing import Any, TypeVar, get_origin
+from typing import Any, get_origin
 
 import msgspec
 import numpy as np
@@ -9,7 +9,6 @@ from msgspec.json import Decoder
 from stream.exact import Exact
 from stream.quantity import Duration, Instant, Tolerance, decode_quantity, encode_quantity
 
-Message = TypeVar("Message")
 _QUANTITIES = (Duration, Instant, Tolerance)
 
 
@@ -22,8 +21,8 @@ def encode_json(message: object) -> bytes:
     return msgspec.json.encode(message, enc_hook=_encode)
 
 
-def decoder(kind: type[Message]) -> Decoder[Message]:
-    """A reader of messages of this type; wrong ones raise msgspec's errors, with the path of the field.
+def decoder(kind: Any) -> Decoder[Any]:
+    """A reader of messages of a type or a union; wrong ones raise msgspec's errors, with the path of the field.
 
     >>> decoder(dict[str, Duration]).decode(b'{"pane":"10s"}')
     {'pane': Duration(ms=10000)}
