@@ -5,6 +5,7 @@ from copy import copy
 import numpy as np
 
 from stream.array import AnyArray, Floats, Ints
+from stream.exact import Exact
 from stream.groups import PLAIN, distributions
 from stream.partial import Row, RowKey
 from stream.series import KINDS, Table
@@ -113,5 +114,5 @@ def _weighted(summary: Distribution, weight: int) -> Distribution:
     """The summary with each sample counted `weight` times."""
     if weight == 1:
         return summary
-    count, zeros, logs = summary.count * weight, summary.zeros * weight, summary.logs * weight
+    count, zeros, logs = summary.count * weight, summary.zeros * weight, Exact(summary.logs * weight)
     return Distribution(count, zeros, logs, summary.scale, summary.bins, summary.counts * weight)

@@ -94,12 +94,7 @@ class Chunk:
         return [self._partial(rollout, rows.get(rollout, []), kept_out.get(rollout, {})) for rollout in sorted(news)]
 
     def _partial(self, rollout: str, rows: list[Row], kept_out: dict[int, dict[str, int]]) -> Partial:
-        rejected: Counter[str] = Counter()
-        for reasons in kept_out.values():
-            rejected.update(reasons)
-        return Partial(
-            rollout, self.source, self.start, self.upto, self.newest, rows, dict(sorted(rejected.items())), kept_out
-        )
+        return Partial(rollout, self.source, self.start, self.upto, self.newest, rows, kept_out)
 
     def _add_plain(self, plain: Plain, clock: Ints) -> list[Wrong]:
         """Take plain numbers; return those that do not fit the kind that a rule gives them."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from stream.array import Floats, Ints
+from stream.exact import Exact
 from stream.summary import Count, Distribution, Gauge, Ratio, Summary
 from stream.summary.gauge import FRACTION, fixed
 from stream.summary.grid import SCALE, bins_and_logs
@@ -34,7 +35,7 @@ def distributions(group: Ints, groups: int, values: Floats) -> list[Distribution
     ends = np.searchsorted(owner, np.arange(groups + 1)).tolist()
     sums = _integer_sums(group, groups, logs)
     return [
-        Distribution(n, z, log, SCALE, bins[low:high], counts[low:high])
+        Distribution(n, z, Exact(log), SCALE, bins[low:high], counts[low:high])
         for n, z, log, low, high in zip(count.tolist(), zeros.tolist(), sums, ends, ends[1:], strict=False)
     ]
 
@@ -56,7 +57,7 @@ def gauges(group: Ints, groups: int, values: Floats, _totals: Floats) -> list[Su
         sums = _integer_sums(group, groups, np.rint(values * 2.0**FRACTION).astype(np.int64))
     else:
         sums = _long_sums(group, groups, list(map(fixed, values.tolist())))
-    return [Gauge(n, total) for n, total in zip(np.bincount(group, minlength=groups).tolist(), sums, strict=True)]
+    return [Gauge(n, Exact(total)) for n, total in zip(np.bincount(group, minlength=groups).tolist(), sums, strict=True)]
 
 
 PLAIN: dict[str, Callable[[Ints, int, Floats, Floats], list[Summary]]] = {

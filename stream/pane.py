@@ -6,10 +6,10 @@ minimum of all sources' times, has passed its end by the lateness.
 
 from collections.abc import Mapping
 
-from stream.partial import Partial, Row, RowKey, SourceTime
+from stream.partial import Partial, RowKey, SourceTime
 from stream.plan import Plan
 from stream.state import Source, State
-from stream.summary import Summary
+from stream.summary import Count, Ratio, Summary
 
 Rows = dict[RowKey, Summary]
 
@@ -26,16 +26,23 @@ def receive(plan: Plan, state: State, event: Partial | SourceTime) -> None:
         return
     if event.start > source.start:
         if event.start < source.upto:
-            count(state.rejected, {"overlap": _samples(event.rows)})
+            _keep_out(state, "overlap", sum(size(row.summary) for row in event.rows))
             return
         _finish(plan, state, source)
         source.start = event.start
     source.upto = event.upto
     source.chunk_newest = max(source.chunk_newest, event.newest)
     source.time = max(source.time, event.newest)
-    source.rejected = dict(event.rejected)
+    source.kept_out = {
+        pane: reasons for pane, reasons in event.kept_out.items() if state.next is None or pane >= state.next
+    }
     for row in event.rows:
-        source.rows.setdefault(row.pane, {})[row.key] = row.summary
+        if state.next is not None and row.pane < state.next:
+            taken = source.taken.setdefault(row.pane, {})
+            _keep_out(state, "late", size(row.summary) - taken.get(row.key, 0))
+            taken[row.key] = size(row.summary)
+        else:
+            source.rows.setdefault(row.pane, {})[row.key] = row.summary
 
 
 def ready_pane(plan: Plan, state: State) -> tuple[int, Rows] | None:
@@ -63,22 +70,14 @@ def count(total: dict[str, int], more: Mapping[str, int]) -> None:
             total[reason] = total.get(reason, 0) + number
 
 
-def kept_out(state: State) -> dict[str, int]:
-    """Samples kept out so far, by reason, those of open chunks included."""
-    total = dict(state.rejected)
-    for source in state.sources.values():
-        count(total, source.rejected)
-    return dict(sorted(total.items()))
-
-
 def size(summary: Summary) -> int:
-    """How many samples a summary stands for; events of a count."""
+    """How many samples a summary stands for; of a count, its events."""
     match summary:
-        case _ if hasattr(summary, "count"):
-            return int(summary.count)
-        case _ if hasattr(summary, "trials"):
-            return int(summary.trials)
-    return int(summary.events)
+        case Count():
+            return summary.events
+        case Ratio():
+            return summary.trials
+    return summary.count
 
 
 def _first(plan: Plan, state: State) -> int | None:
@@ -93,32 +92,37 @@ def _first(plan: Plan, state: State) -> int | None:
 def _finish(plan: Plan, state: State, source: Source) -> None:
     """Merge a source's chunk, which will not change any more, into the open panes."""
     for pane, rows in source.rows.items():
-        if not _late(plan, state, source, pane, rows):
+        if pane < passed(plan, source.newest):
+            _keep_out(state, "late", sum(map(size, rows.values())))
+        else:
             _merge(state.rows.setdefault(pane, {}), rows)
-    count(state.rejected, source.rejected)
+    for pane, reasons in source.kept_out.items():
+        count(state.kept_out_later.setdefault(pane, {}), reasons)
     source.newest = max(source.newest, source.chunk_newest)
-    source.chunk_newest, source.rows, source.rejected = -1, {}, {}
-
-
-def _late(plan: Plan, state: State, source: Source, pane: int, rows: Rows) -> bool:
-    """Whether the source had passed the pane before this chunk, or it is closed; then its samples are counted."""
-    late = pane < passed(plan, source.newest) or (state.next is not None and pane < state.next)
-    if late:
-        count(state.rejected, {"late": sum(map(size, rows.values()))})
-    return late
+    source.chunk_newest, source.rows, source.taken, source.kept_out = -1, {}, {}, {}
 
 
 def _take(plan: Plan, state: State, pane: int) -> Rows:
+    """The pane's rows, out of the state; what was kept out up to it becomes part of the count."""
     merged: Rows = state.rows.pop(pane, {})
     for source in state.sources.values():
-        rows = source.rows.pop(pane, None)
-        if rows is None:
-            continue
+        rows = source.rows.pop(pane, {})
         if pane < passed(plan, source.newest):
-            count(state.rejected, {"late": sum(map(size, rows.values()))})
-        else:
-            _merge(merged, rows)
+            _keep_out(state, "late", sum(map(size, rows.values())))
+            continue
+        source.taken[pane] = {key: size(summary) for key, summary in rows.items()}
+        _merge(merged, rows)
+    for later in (state.kept_out_later, *(source.kept_out for source in state.sources.values())):
+        for old in [number for number in later if number <= pane]:
+            count(state.kept_out, later.pop(old))
     return merged
+
+
+def _keep_out(state: State, reason: str, number: int) -> None:
+    """Count samples that the observer keeps out with the pane that closes next."""
+    if number > 0:
+        pane = state.next if state.next is not None else 0
+        count(state.kept_out_later.setdefault(pane, {}), {reason: number})
 
 
 def _merge(total: Rows, rows: Rows) -> None:
@@ -127,7 +131,3 @@ def _merge(total: Rows, rows: Rows) -> None:
             total[key].merge(summary)  # type: ignore[arg-type]  # equal keys are of one kind
         else:
             total[key] = summary
-
-
-def _samples(rows: list[Row]) -> int:
-    return sum(size(row.summary) for row in rows)

@@ -56,11 +56,9 @@ class Partial(Struct, tag="partial", frozen=True):
     """The newest event time of the chunk up to here, over all apps, in milliseconds UTC; -1 for none."""
     rows: list[Row]
     """What changed since the last partial of this chunk, each row whole."""
-    rejected: dict[str, int] = {}
-    """Samples of the chunk that were kept out, by reason, up to here."""
     kept_out: dict[int, dict[str, int]] = {}
-    """The same by pane: the sample's own, or that of the newest time before it where it is late. All that was kept out
-    in a pane is known when the pane closes."""
+    """Samples of the chunk that were kept out up to here, by pane and reason. The pane is the sample's own or, where it
+    is late, that of the newest time before it: all that was kept out of a pane is known when the pane closes."""
 
 
 class SourceTime(Struct, tag="time", frozen=True):

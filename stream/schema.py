@@ -14,6 +14,7 @@ import msgspec
 from msgspec import NODEFAULT, Struct, defstruct, field
 from msgspec.structs import FieldInfo, fields
 
+from stream.exact import Exact
 from stream.outputs import Action, Alert, Divergence, Score, Verdict
 from stream.partial import Partial
 from stream.policy import Policy
@@ -37,8 +38,7 @@ MESSAGES: dict[str, type[Struct]] = {
 _NUMBER = r"[0-9]+(\.[0-9]+)?"
 _CUSTOM: dict[str, Schema] = {
     Duration.__name__: {
-        "type": "string",
-        "pattern": rf"^\s*{_NUMBER}\s*(ms|s|min|m|h|d)\s*$",
+        "anyOf": [{"type": "string", "pattern": rf"^\s*{_NUMBER}\s*(ms|s|min|m|h|d)\s*$"}, {"const": 0}],
         "examples": ["10s", "2h"],
     },
     Tolerance.__name__: {
@@ -55,6 +55,7 @@ _CUSTOM: dict[str, Schema] = {
         ],
         "examples": ["2024-11-22T18:31:10Z"],
     },
+    Exact.__name__: {"type": "integer"},
     "ndarray": {"type": "array", "items": {"type": "integer"}},
 }
 """Schemas of the types that msgspec does not know, by name."""

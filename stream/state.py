@@ -29,8 +29,10 @@ class Source(Struct):
     """The newest event time in the open chunk."""
     rows: dict[int, dict[RowKey, Summary]] = {}
     """Rows of the open chunk, by pane."""
-    rejected: dict[str, int] = {}
-    """Samples of the open chunk that were kept out, by reason."""
+    taken: dict[int, dict[RowKey, int]] = {}
+    """Samples of the open chunk that closed panes have, by pane and row."""
+    kept_out: dict[int, dict[str, int]] = {}
+    """Samples of the open chunk that were kept out, by pane that is not closed yet and reason."""
 
 
 class Unit(NamedTuple):
@@ -116,8 +118,10 @@ class State(Struct):
     """Ratios and rates."""
     rows: dict[int, dict[RowKey, Summary]] = {}
     """Rows of finished chunks, by pane that is not closed yet."""
-    rejected: dict[str, int] = {}
-    """Samples kept out, by reason, of finished chunks and closed panes."""
+    kept_out_later: dict[int, dict[str, int]] = {}
+    """Samples of finished chunks that were kept out, by pane that is not closed yet and reason."""
+    kept_out: dict[str, int] = {}
+    """Samples kept out of closed panes, by reason."""
     begun: int | None = None
     """The first pane."""
     next: int | None = None

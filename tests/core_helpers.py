@@ -89,7 +89,7 @@ class Drive:
     def close(self, pane: int, rows: Iterable[Row], **rejected: int) -> list[Output]:
         """Deliver a pane's rows and everything it takes to close it; return what it brings about."""
         newest = (pane + 1) * self.plan.pane_ms + self.plan.policy.lateness.ms
-        event = Partial(ROLLOUT, "telemetry-0", self._offset, self._offset + 1, newest, list(rows), rejected)
+        event = Partial(ROLLOUT, "telemetry-0", self._offset, self._offset + 1, newest, list(rows), {pane: rejected})
         self._offset += 1
         found = step(self.plan, self.state, event)
         self.outputs += found

@@ -139,7 +139,7 @@ class Fold:
         """Whether nothing more can come."""
         return self.state.final
 
-    def take(self, pane: Pane) -> None:
+    def take(self, pane: Pane) -> list[Output]:
         """Give the fold one pane's rows, and the time that closes it."""
         end = (pane.number + 1) * PANE_MS
         rows = pane.rows({rule.name for rule in self.column.rules})
@@ -147,6 +147,7 @@ class Fold:
         outputs += step(self.plan, self.state, SourceTime(SOURCE, end + self.plan.policy.lateness.ms))
         for output in outputs:
             self._note(output, pane.number + 1)
+        return outputs
 
     def _note(self, output: Output, pane: int) -> None:
         outcome = self.outcome

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.signal import lfilter
 
 from stream.array import Floats, Ints
+from stream.exact import Exact
 from stream.partial import Row, RowKey
 from stream.rollout import Cohort
 from stream.summary import Summary
@@ -166,7 +167,7 @@ def summarise(values: Floats, lengths: Ints) -> list[Distribution]:
     counts, places = counts[used], used % width + low
     cuts = np.searchsorted(used, np.arange(1, len(lengths)) * width)
     return [
-        Distribution(count, 0, log, SCALE, mine, number)
+        Distribution(count, 0, Exact(log), SCALE, mine, number)
         for count, log, mine, number in zip(
             lengths.tolist(), sums.tolist(), np.split(places, cuts), np.split(counts, cuts), strict=True
         )

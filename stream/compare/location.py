@@ -72,6 +72,8 @@ class Location(Struct):
     """[V, U] panes in `sums`."""
     open: Floats
     """[V, U] panes in the open block, of quantile views."""
+    seen: Floats
+    """[V, U] panes since the start, of blocks with too few samples for their quantile too."""
     raw: Floats
     """[V, U] running sums without the residual, of mean views: for display."""
     founder: Flags
@@ -85,7 +87,7 @@ class Location(Struct):
     def empty(cls) -> Self:
         """No metrics, no instances."""
         flat = np.zeros((0, 0))
-        return cls([], [], [], [], [], [], [], flat, flat, flat, flat, np.zeros((0, 0), bool), [], Restarts.empty())
+        return cls([], [], [], [], [], [], [], flat, flat, flat, flat, flat, np.zeros((0, 0), bool), [], Restarts.empty())
 
     def begin(self, plan: Plan, rule: int, kind: str, unit: str, instances: int) -> None:
         """Take up a metric, seen for the first time."""
@@ -104,7 +106,7 @@ class Location(Struct):
     def grow(self, instances: int) -> None:
         """Make room for views and instances."""
         shape = (len(self.views), instances)
-        for name in ("sums", "counts", "open", "raw", "founder"):
+        for name in ("sums", "counts", "open", "seen", "raw", "founder"):
             setattr(self, name, padded(getattr(self, name), shape))
         self.restarts.grow(*shape)
         for histogram in self.histograms:
@@ -147,6 +149,7 @@ class Location(Struct):
         self.sums += np.where(used, filled - level[:, None], 0.0)
         self.raw += np.where(used, filled, 0.0)
         self.counts += used
+        self.seen += used
 
     def _take(
         self, metric: int, ready: dict[int, Distribution | Gauge], canary: Flags, stick: Yardstick, values: Floats
@@ -166,9 +169,10 @@ class Location(Struct):
             return
         rows = self._quantiles(metric)
         if rows.start < rows.stop:
-            if not self.open[rows.start].any() and not self.counts[rows.start].any():
+            if not self.seen[rows.start].any():
                 self.founder[rows, who] = True
             self.open[rows, who] += 1
+            self.seen[rows, who] += 1
         if self.views[first].share == 0:
             values[first, who] = [_mean_log(summary) for summary in summaries]
 
@@ -180,9 +184,8 @@ class Location(Struct):
     def look(self, plan: Plan, *, block: bool = False) -> Look:
         """All statistics as they stand; the open block's quantiles where restarts, or `block`, need them."""
         block = block or bool(self.restarts.blocks)
-        panes = self.counts + self.open
         least = plan.policy.min_panes
-        speaking = (panes >= np.where(self.founder, least, max(least, LEAST))) & (panes > 0)
+        speaking = (self.seen >= np.where(self.founder, least, max(least, LEAST))) & (self.seen > 0)
         values = self.sums / np.maximum(self.counts, 1)
         sums, counts = self.sums.copy(), self.counts.copy()
         for metric, histogram in enumerate(self.histograms):
@@ -197,7 +200,7 @@ class Location(Struct):
                     open_ = np.where(carried[:, 1], self.open[rows], 0.0)
                     sums[rows] += np.where(open_ > 0, found[:, 1], 0.0) * open_
                     counts[rows] += open_
-        return Look(values, np.where(speaking, panes / (panes + CHURN), 0.0), sums, counts)
+        return Look(values, np.where(speaking, self.seen / (self.seen + CHURN), 0.0), sums, counts)
 
     def values(self, view: int, canary: Flags, *, log: bool) -> tuple[float | None, float | None]:
         """The cohorts' values of a view since the start, canary first, in the metric's unit."""

@@ -43,15 +43,15 @@ def clean(plan: Plan, state: State, pane: int, rows: Rows) -> Cells:
     for key in sorted(rows):
         summary = rows[key]
         if len(claimed[key.instance, key.boot]) > 1:
-            count(state.rejected, {"both_cohorts": size(summary)})
+            count(state.kept_out, {"both_cohorts": size(summary)})
             continue
         unit = _unit(state, key, pane)
         if unit is None:
             cells.crowded = True
-            count(state.rejected, {"too_many_instances": size(summary)})
+            count(state.kept_out, {"too_many_instances": size(summary)})
             continue
         if (pane - state.units.first[unit]) * plan.pane_ms < plan.policy.warmup.ms:
-            count(state.rejected, {"warming_up": size(summary)})
+            count(state.kept_out, {"warming_up": size(summary)})
             continue
         if not cells.alive or cells.alive[-1] != unit:
             cells.alive.append(unit)
@@ -99,7 +99,7 @@ def _place(plan: Plan, state: State, pane: int, key: RowKey, summary: Summary, u
     cause = _conflict(metric, key, of=plan.rules[rule].of is not None)
     if cause:
         metric.error, metric.error_pane = cause, pane
-        count(state.rejected, {"conflicting": size(summary)})
+        count(state.kept_out, {"conflicting": size(summary)})
         return
     metric.fed[0 if key.cohort == "canary" else 1] = pane
     if isinstance(summary, (Distribution, Gauge)) and metric.kind in ("distribution", "gauge"):

@@ -8,7 +8,6 @@ from stream.judge import sentence
 from stream.judge.alerts import Notice
 from stream.judge.verdict import Rule, Situation
 from stream.outputs import Alert, Divergence, Drivers, RolloutState, Score, Side, Verdict, rounded
-from stream.pane import kept_out
 from stream.words import duration, listed, plural
 
 
@@ -83,7 +82,7 @@ class Scribe:
             state=self._state(rule),
             groups={name: rounded(score) or 0.0 for name, score in standing.groups.items()},
             metrics={r.name: label for r, label in zip(self.plan.rules, self.situation.labels, strict=True)},
-            counts=kept_out(self.state),
+            counts=dict(sorted(self.state.kept_out.items())),
             text=self._warming() if self.state.origin is None else sentence.waiting(self.plan, self.situation.labels),
         )
 

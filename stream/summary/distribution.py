@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from stream.array import Floats, Ints
 from stream.errors import TelemetryError
+from stream.exact import Exact
 from stream.summary.grid import SCALE, bins, fixed_log2, middle_log2
 
 MAX_COUNT = 2**48
@@ -27,7 +28,7 @@ class Distribution(Struct, tag="distribution", array_like=True, eq=False):
     """All samples, zeros included."""
     zeros: int
     """Samples that are 0; they have no logarithm and lie under every bin."""
-    logs: int
+    logs: Exact
     """Sum of log2 of the positive samples in units of 2^-20."""
     scale: int
     """Resolution of the bins, at most 5: base 2^(2^-scale)."""
@@ -42,7 +43,7 @@ class Distribution(Struct, tag="distribution", array_like=True, eq=False):
         positive = values[values > 0]
         indices, counts = np.unique(bins(positive), return_counts=True)
         zeros = len(values) - len(positive)
-        logs = int(fixed_log2(positive).sum()) * weight
+        logs = Exact(int(fixed_log2(positive).sum()) * weight)
         return cls(len(values) * weight, zeros * weight, logs, SCALE, indices, counts.astype(np.int64) * weight)
 
     @classmethod
@@ -59,7 +60,7 @@ class Distribution(Struct, tag="distribution", array_like=True, eq=False):
         used = np.flatnonzero(dense)
         indices, dense = used + offset, dense[used]
         logs = sum(n * log for n, log in zip(dense.tolist(), middle_log2(indices, scale).tolist(), strict=True))
-        summary = cls(total, zeros, logs, scale, indices, dense)
+        summary = cls(total, zeros, Exact(logs), scale, indices, dense)
         summary.coarsen(min(scale, SCALE))
         return summary
 
@@ -77,7 +78,7 @@ class Distribution(Struct, tag="distribution", array_like=True, eq=False):
         self.bins, self.counts = gather(indices, np.concatenate((self.counts, other.counts)))
         self.count += other.count
         self.zeros += other.zeros
-        self.logs += other.logs
+        self.logs = Exact(self.logs + other.logs)
 
 
 def gather(indices: Ints, counts: Ints) -> tuple[Ints, Ints]:

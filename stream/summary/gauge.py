@@ -6,6 +6,7 @@ import numpy as np
 from msgspec import Struct
 
 from stream.array import Floats
+from stream.exact import Exact
 
 FRACTION = 32
 """Sums are whole multiples of 2^-32."""
@@ -33,15 +34,15 @@ class Gauge(Struct, tag="gauge", array_like=True):
 
     count: int
     """Readings."""
-    total: int
+    total: Exact
     """Their sum in units of 2^-32; of any size."""
 
     @classmethod
     def of_values(cls, values: Floats) -> Self:
         """Summarise finite readings of magnitude up to 1e200."""
         if len(values) and float(np.abs(values).max()) * len(values) < 2.0**30:
-            return cls(len(values), int(np.rint(values * 2.0**FRACTION).astype(np.int64).sum()))
-        return cls(len(values), sum(map(fixed, values.tolist())))
+            return cls(len(values), Exact(np.rint(values * 2.0**FRACTION).astype(np.int64).sum()))
+        return cls(len(values), Exact(sum(map(fixed, values.tolist()))))
 
     @property
     def mean(self) -> float:
@@ -51,4 +52,4 @@ class Gauge(Struct, tag="gauge", array_like=True):
     def merge(self, other: Self) -> None:
         """Add the readings of `other`."""
         self.count += other.count
-        self.total += other.total
+        self.total = Exact(self.total + other.total)

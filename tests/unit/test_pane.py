@@ -5,6 +5,7 @@ from typing import Protocol
 import pytest
 
 from stream.codec import dump
+from stream.exact import Exact
 from stream.monitor import start
 from stream.pane import Rows, kept_out, passed, ready_pane, receive, size
 from stream.partial import Partial, Row, SourceTime
@@ -30,7 +31,7 @@ class Part(Protocol):
 
 def source(name: str, rollout: str = ROLLOUT) -> Part:
     def part(start: int, upto: int, newest: int, *rows: Row, **rejected: int) -> Partial:
-        return Partial(rollout, name, start, upto, newest, list(rows), rejected)
+        return Partial(rollout, name, start, upto, newest, list(rows), {newest // PANE: rejected} if rejected else {})
 
     return part
 
@@ -269,7 +270,7 @@ def test_passed_is_the_first_pane_that_may_still_get_samples(time: int, pane: in
 
 @pytest.mark.parametrize(
     ("summary", "samples"),
-    [(Count(7), 7), (Ratio(2, 9), 9), (Gauge(3, 1), 3), (latencies(100, number=11), 11)],
+    [(Count(7), 7), (Ratio(2, 9), 9), (Gauge(3, Exact(1)), 3), (latencies(100, number=11), 11)],
     ids=["count", "ratio", "gauge", "distribution"],
 )
 def test_size_is_the_number_of_samples(summary: Summary, samples: int) -> None:

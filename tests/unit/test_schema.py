@@ -9,6 +9,7 @@ import pytest
 
 from stream.document import parse_document
 from stream.errors import PolicyError
+from stream.exact import Exact
 from stream.outputs import Action, Alert, Divergence, Drivers, Score, Side, Verdict
 from stream.partial import Partial, Row, RowKey
 from stream.policy import MetricRule, Policy
@@ -45,7 +46,7 @@ EXAMPLES: list[tuple[str, object]] = [
             upto=10,
             newest=1732300270000,
             rows=[
-                Row(173230027, RowKey("canary", "a", "", "cpu", "1", "", "gauge"), Gauge(2, 2**200)),
+                Row(173230027, RowKey("canary", "a", "", "cpu", "1", "", "gauge"), Gauge(2, Exact(2**200))),
                 Row(173230027, RowKey("baseline", "b", "", "orders", "", "", "count"), Count(3)),
             ],
         ),

@@ -18,7 +18,7 @@ SUMMARIES: list[Summary] = [
 def test_events_survive() -> None:
     rows = [Row(pane, KEY, summary) for pane, summary in enumerate(SUMMARIES)]
     events = [
-        Partial("r", "log", 0, 4, 17, rows, {"late": 2}, {3: {"late": 2}}),
+        Partial("r", "log", 0, 4, 17, rows, {3: {"late": 2}}),
         SourceTime("log", 5),
         Stop("r", "done"),
     ]

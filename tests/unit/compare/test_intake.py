@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from stream.compare.intake import PATIENCE, Intake
+from stream.exact import Exact
 from stream.summary import Distribution, Gauge
 from tests.core_helpers import latencies
 
@@ -80,6 +81,6 @@ def test_what_a_cohort_reported_before_it_fell_silent_is_not_dropped() -> None:
 
 def test_gauges_wait_too() -> None:
     waiting = intake()
-    assert waiting.take(5, {0: Gauge(1, 8)}, CANARY, 1) == {}
-    found = waiting.take(6, {0: Gauge(1, 8), 2: Gauge(1, 4)}, CANARY, 1)
+    assert waiting.take(5, {0: Gauge(1, Exact(8))}, CANARY, 1) == {}
+    found = waiting.take(6, {0: Gauge(1, Exact(8)), 2: Gauge(1, Exact(4))}, CANARY, 1)
     assert {instance: summary.count for instance, summary in found.items()} == {0: 2, 2: 1}

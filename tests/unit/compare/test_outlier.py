@@ -113,4 +113,9 @@ def test_metrics_are_looked_at_one_by_one() -> None:
     level = contrast(values, speaking.astype(np.float64), CANARY)
     outliers = find_outliers(values, speaking, CANARY, level, [stick(RULE)] * 3)
     assert outliers[0] is None
-    assert outliers[1:] == [found(values[1]), found(values[2])]
+    for number in (1, 2):
+        together, alone = outliers[number], found(values[number])
+        assert together is not None
+        assert alone is not None
+        assert together.instance == alone.instance
+        assert together.evidence == pytest.approx(alone.evidence)

@@ -126,7 +126,7 @@ def test_margins_are_rounded_to_the_grid_so_that_evidence_is_never_too_large(
     margin: float, mine: int, theirs: int
 ) -> None:
     profile = likelihood((mine, theirs), (7.0, 9.0))
-    over, under = GRID[GRID >= margin - 1e-12].min(), GRID[GRID <= margin + 1e-12].max()
+    over, under = GRID[margin - 1e-12 <= GRID].min(), GRID[margin + 1e-12 >= GRID].max()
     assert above(profile, margin) == above(profile, float(over))
     assert below(profile, margin) == below(profile, float(under))
     assert over - margin < STEP

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from stream.exact import Exact
 from stream.judge.clean import Cells, clean
 from stream.monitor import start
 from stream.outputs import Alert, Divergence
@@ -65,7 +66,7 @@ def test_an_instance_warms_up_before_it_counts() -> None:
     state = start(plan, [])
     found = [take(plan, state, pane, *both(pane, events=7)).events for pane in range(5, 10)]
     assert found == [{}, {}, {}, {0: {0: 7, 1: 7}}, {0: {0: 7, 1: 7}}]
-    assert state.rejected == {"warming_up": 3 * 2 * 7}
+    assert state.kept_out == {"warming_up": 3 * 2 * 7}
 
 
 def test_each_instance_and_each_life_warms_up_by_itself() -> None:
@@ -98,7 +99,7 @@ def test_an_instance_in_both_cohorts_is_kept_out_with_all_its_rows() -> None:
     assert cells.both == ["mixed"]
     assert cells.events == {0: {0: 1, 1: 1}}
     assert cells.rows == {}
-    assert state.rejected == {"both_cohorts": 37}
+    assert state.kept_out == {"both_cohorts": 37}
     assert take(plan, state, 6, *both(6), row(6, "canary", "mixed", "orders", Count(3))).both == []
 
 
@@ -122,7 +123,7 @@ def test_too_many_instances_are_kept_out_and_told(monkeypatch: pytest.MonkeyPatc
 
     drive.run(rows, range(3))
     assert len(drive.state.units.names) == 6
-    assert drive.state.rejected == {"too_many_instances": 3 * 2 * 2}
+    assert drive.state.kept_out == {"too_many_instances": 3 * 2 * 2}
     (alert,) = drive.of(Alert)
     assert (alert.kind, alert.status) == ("judge_error", "firing")
     assert drive.verdict.verdict == "continue", "those that were there first are still judged"
@@ -158,7 +159,7 @@ def test_rows_of_several_strata_of_one_unit_add_up() -> None:
     ("rule", "summary", "kind"),
     [
         (MetricRule("m"), latencies(100), "distribution"),
-        (MetricRule("m"), Gauge(2, 7), "gauge"),
+        (MetricRule("m"), Gauge(2, Exact(7)), "gauge"),
         (MetricRule("m"), Count(3), "rate"),
         (MetricRule("m"), Ratio(1, 9), "ratio"),
         (MetricRule("m", kind="rate"), Count(3), "rate"),
@@ -257,7 +258,7 @@ def test_a_row_that_does_not_fit_its_metric_is_kept_out(rule: MetricRule, rows: 
     take(plan, state, 5, *rows)
     assert state.metrics[0].error == cause
     assert state.metrics[0].error_pane == 5
-    assert state.rejected == {"conflicting": 40}
+    assert state.kept_out == {"conflicting": 40}
     assert state.metrics[0].fed == [None, 5], "what does not fit does not feed the metric"
 
 
@@ -278,4 +279,4 @@ def test_feeds_remember_the_two_longest_pauses() -> None:
     canary, baseline = state.feeds
     assert (canary.last, canary.gaps, canary.number) == (15, [5, 3], 5)
     assert baseline.last is None
-    assert PANE == plan.pane_ms
+    assert plan.pane_ms == PANE
