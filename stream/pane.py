@@ -92,7 +92,7 @@ def _first(plan: Plan, state: State) -> int | None:
 def _finish(plan: Plan, state: State, source: Source) -> None:
     """Merge a source's chunk, which will not change any more, into the open panes."""
     for pane, rows in source.rows.items():
-        if pane < passed(plan, source.newest):
+        if pane < max(passed(plan, source.newest), state.next or 0):
             _keep_out(state, "late", sum(map(size, rows.values())))
         else:
             _merge(state.rows.setdefault(pane, {}), rows)

@@ -12,7 +12,10 @@ from benchmarks.simulation.replicate import Result, Task, run
 
 
 def run_all(tasks: Sequence[Task], code: str, workers: int) -> Iterator[Result]:
-    """Results as they are finished. One worker is this process."""
+    """Results as they are finished. One worker is this process.
+
+    Workers are started deaf to interruptions, which are this process's business, and do not outlive it.
+    """
     if workers == 1:
         for task in tasks:
             yield run(task, code)
@@ -21,7 +24,9 @@ def run_all(tasks: Sequence[Task], code: str, workers: int) -> Iterator[Result]:
         os.environ.setdefault(name, "1")
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(os.getpid(),)) as pool:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         waiting = {pool.submit(run, task, code) for task in tasks}
+        signal.signal(signal.SIGINT, before)
         try:
             while waiting:
                 finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -33,8 +38,6 @@ def run_all(tasks: Sequence[Task], code: str, workers: int) -> Iterator[Result]:
 
 
 def _begin(parent: int) -> None:
-    """A worker leaves interruptions to its parent, and does not outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
 
 

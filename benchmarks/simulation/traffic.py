@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import lfilter
 
 from stream.array import Floats, Ints
 from stream.exact import Exact
@@ -218,4 +217,6 @@ def _ar1(rng: np.random.Generator, shape: tuple[int, int], memory: float, spread
         return np.zeros(shape)
     steps = rng.standard_normal(shape) * spread * np.sqrt(1 - memory * memory)
     steps[0] = rng.standard_normal(shape[1]) * spread
-    return np.asarray(lfilter([1.0], [1.0, -memory], steps, axis=0))
+    for now in range(1, len(steps)):
+        steps[now] += memory * steps[now - 1]
+    return steps

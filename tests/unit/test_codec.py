@@ -83,12 +83,13 @@ def test_what_waits_is_stored_too() -> None:
     drive = Drive(plan)
     for pane in (100, 101, 102):
         drive.close(pane, rows_of(3, pane), negative=2)
-    ahead = Partial(ROLLOUT, "telemetry-1", 0, 5, 105 * 60_000, rows_of(3, 105), {"no_cohort": 1})
+    ahead = Partial(ROLLOUT, "telemetry-1", 0, 5, 105 * 60_000, rows_of(3, 105), {105: {"no_cohort": 1}})
     drive.outputs += step(plan, drive.state, ahead)
     drive.stop("enough")
     restored = load(dump(drive.state))
     assert restored.sources["telemetry-1"].rows[105].keys() == {row.key for row in ahead.rows}
-    assert restored.sources["telemetry-0"].rejected == {"negative": 2}
+    assert restored.sources["telemetry-1"].kept_out == {105: {"no_cohort": 1}}
+    assert restored.kept_out == {"negative": 6}
     assert restored.stopped == "enough"
     assert restored.location.intakes[0].waiting.keys() == set(range(6))
     assert dump(restored) == dump(drive.state)

@@ -156,8 +156,8 @@ def test_repeats_change_nothing() -> None:
     def events() -> list[Event]:
         rows = traffic()
         return [
-            Partial(ROLLOUT, "one", 0, 4, 11 * PANE, rows(10)[:7], {"negative": 1}),
-            Partial(ROLLOUT, "one", 0, 9, 12 * PANE, [*rows(10), *rows(11)[:3]], {"negative": 2}),
+            Partial(ROLLOUT, "one", 0, 4, 11 * PANE, rows(10)[:7], {10: {"negative": 1}}),
+            Partial(ROLLOUT, "one", 0, 9, 12 * PANE, [*rows(10), *rows(11)[:3]], {10: {"negative": 2}}),
             Partial(ROLLOUT, "one", 9, 12, 14 * PANE, rows(11)[3:], {}),
         ]
 
@@ -309,6 +309,6 @@ def test_what_was_kept_out_is_told_with_every_score() -> None:
     drive.close(12, traffic()(12))
     assert [score.counts for score in drive.of(Score)] == [
         {"negative": 2, "no_cohort": 1},
-        {"negative": 3, "no_cohort": 1},
+        {"late": 30, "negative": 3, "no_cohort": 1},
         {"late": 30, "negative": 3, "no_cohort": 1},
     ]
