@@ -16,13 +16,13 @@ import msgspec
 import numpy as np
 
 from benchmarks.machine import machine
-from stream.condense import Chunk
+from stream.condense.chunk import Chunk
+from stream.condense.series import Index
 from stream.formats.native import decode
 from stream.policy import MetricRule, Policy
-from stream.replay import Replay
+from stream.replay.run import Replay
 from stream.rollout import Rollout, Selector
 from stream.sample import Telemetry
-from stream.series import Index
 
 BLOCK, TURNS, VALUES = 4096, 3, 100
 START = 1_732_300_000_000

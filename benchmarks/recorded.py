@@ -24,10 +24,10 @@ import msgspec
 from rich.progress import track
 
 from benchmarks.machine import machine
-from stream.lines import blocks
+from stream.document.rollout import read_rollout
 from stream.outputs import Divergence, Score, Verdict
-from stream.replay import Replay
-from stream.rollout_document import read_rollout
+from stream.replay.lines import blocks
+from stream.replay.run import Replay
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 RESULTS = Path(__file__).parent / "results" / "recorded.md"

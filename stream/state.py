@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from msgspec import Struct, field
 
-from stream.array import Flags
+from stream.arrays import Flags
 from stream.compare.counts import Counts
 from stream.compare.location import Location
 from stream.outputs import VerdictWord

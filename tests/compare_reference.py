@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special, stats
 
-from stream.array import Flags, Floats
+from stream.arrays import Flags, Floats
 from stream.compare.yardstick import Yardstick
 
 LEAST, CHURN, MOST_FREEDOM = 6, 12.0, 8.0

@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
-from stream.array import Floats
+from stream.arrays import Floats
 from stream.monitor import start, step
 from stream.outputs import Alert, Divergence, Output, Score, Verdict
 from stream.partial import Partial, Row, RowKey, Stop

@@ -78,7 +78,10 @@ def _simulate(tasks: Sequence[Task], total: int, code: str, workers: int, store:
                 if not console.is_terminal and number % max(total // 20, 1) == 0:
                     console.print(f"{number} of {total} rollouts")
     except KeyboardInterrupt:
-        console.print(f"Interrupted. What is finished is kept in {store.directory}; run the same command to go on.")
+        console.print(
+            f"Interrupted. What is finished is kept in {store.directory}; run the same command to go on.",
+            soft_wrap=True,
+        )
         sys.exit(130)
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stream.array import Floats, Ints
+from stream.arrays import Floats, Ints
 from stream.exact import Exact
 from stream.partial import Row, RowKey
 from stream.rollout import Cohort
@@ -219,4 +219,4 @@ def _ar1(rng: np.random.Generator, shape: tuple[int, int], memory: float, spread
     steps[0] = rng.standard_normal(shape[1]) * spread
     for now in range(1, len(steps)):
         steps[now] += memory * steps[now - 1]
-    return steps
+    return np.asarray(steps)

@@ -1,10 +1,10 @@
 """A rollout file on disk -> `Rollout`."""
 
 from stream.adapters.files import read_text
-from stream.document import parse_document
+from stream.document.parse import parse_document
+from stream.document.rollout import read_rollout
 from stream.errors import PolicyError
 from stream.rollout import Rollout
-from stream.rollout_document import read_rollout
 
 
 def read_rollout_file(path: str) -> Rollout:

@@ -11,7 +11,7 @@ import zstandard
 
 from stream.errors import SourceError
 from stream.formats.native import LIMIT
-from stream.lines import blocks
+from stream.replay.lines import blocks
 
 READ = 1 << 18
 """Bytes that are read at once."""

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from stream.array import Floats
+from stream.arrays import Floats
 from stream.sample import Metric, Telemetry
 
 Fault = Literal["none", "latency", "errors", "one-instance", "leak", "silence"]

@@ -5,7 +5,7 @@ from typing import Self
 import numpy as np
 from msgspec import Struct
 
-from stream.array import Flags, Floats
+from stream.arrays import Flags, Floats
 from stream.compare import rate_ratio
 from stream.compare.evidence import Driver, Evidence
 from stream.compare.intake import PATIENCE

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from msgspec import Struct
 
-from stream.array import Flags, Floats, Ints
+from stream.arrays import Flags, Floats, Ints
 from stream.compare.mixture import LN2
 from stream.summary import Distribution
 from stream.summary.grid import SCALE

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from stream.array import Flags
+from stream.arrays import Flags
 from stream.summary import Distribution, Gauge
 
 PATIENCE = 6

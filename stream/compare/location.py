@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from msgspec import Struct
 
-from stream.array import Flags, Floats
+from stream.arrays import Flags, Floats
 from stream.compare.histogram import ResidualHistogram
 from stream.compare.intake import Intake
 from stream.compare.mixture import LN2
@@ -87,7 +87,9 @@ class Location(Struct):
     def empty(cls) -> Self:
         """No metrics, no instances."""
         flat = np.zeros((0, 0))
-        return cls([], [], [], [], [], [], [], flat, flat, flat, flat, flat, np.zeros((0, 0), bool), [], Restarts.empty())
+        return cls(
+            [], [], [], [], [], [], [], flat, flat, flat, flat, flat, np.zeros((0, 0), bool), [], Restarts.empty()
+        )
 
     def begin(self, plan: Plan, rule: int, kind: str, unit: str, instances: int) -> None:
         """Take up a metric, seen for the first time."""

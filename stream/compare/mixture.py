@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtr
 
-from stream.array import Flags, Floats
+from stream.arrays import Flags, Floats
 
 LN2 = float(np.log(2.0))
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stream.array import Flags, Floats
+from stream.arrays import Flags, Floats
 from stream.compare.evidence import Outlier
 from stream.compare.mixture import Contrast, log_e
 from stream.compare.yardstick import Yardstick

@@ -7,7 +7,7 @@ flatten the likelihood to a Student profile, so that evidence saturates at what 
 
 import numpy as np
 
-from stream.array import Flags, Floats, Ints
+from stream.arrays import Flags, Floats, Ints
 
 GRID: Floats = np.linspace(-np.log(64.0), np.log(64.0), 257)
 """Log rate ratios, canary over baseline: 1/64 to 64."""

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from msgspec import Struct
 
-from stream.array import Flags, Floats
+from stream.arrays import Flags, Floats
 
 FIRST_BLOCK = 3
 """Complete blocks before the first restart."""

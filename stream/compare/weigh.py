@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from stream.array import Flags, Floats, Ints
+from stream.arrays import Flags, Floats, Ints
 from stream.compare.evidence import Driver, Evidence
 from stream.compare.location import Location, Look
 from stream.compare.mixture import Contrast, contrast, log_e, mix, radius

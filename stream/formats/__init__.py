@@ -6,8 +6,8 @@ To add one, write a file with such a function and name it in `FORMATS`.
 from collections.abc import Sequence
 from typing import Protocol
 
-from stream.decoded import Decoded
 from stream.formats import native
+from stream.formats.decoded import Decoded
 
 
 class Decode(Protocol):

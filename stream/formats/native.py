@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 from msgspec import Raw
 
-from stream.check import entry_fault
-from stream.decoded import Decoded, Fault
 from stream.errors import TelemetryError
+from stream.formats.check import entry_fault
+from stream.formats.decoded import Decoded, Fault
 from stream.formats.explain import explain, too_deep, wrong_field
 from stream.sample import Metric, Telemetry
 

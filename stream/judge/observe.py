@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stream.array import Flags, Floats
+from stream.arrays import Flags, Floats
 from stream.compare.counts import weigh_counts
 from stream.compare.evidence import Evidence
 from stream.compare.weigh import weigh

@@ -4,7 +4,7 @@ from typing import Self
 
 from msgspec import Struct
 
-from stream.array import Floats
+from stream.arrays import Floats
 
 
 class Count(Struct, tag="count", array_like=True):

@@ -5,7 +5,7 @@ from typing import Self
 import numpy as np
 from msgspec import Struct
 
-from stream.array import Floats, Ints
+from stream.arrays import Floats, Ints
 from stream.errors import TelemetryError
 from stream.exact import Exact
 from stream.summary.grid import SCALE, bins, fixed_log2, middle_log2

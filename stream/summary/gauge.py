@@ -5,7 +5,7 @@ from typing import Self
 import numpy as np
 from msgspec import Struct
 
-from stream.array import Floats
+from stream.arrays import Floats
 from stream.exact import Exact
 
 FRACTION = 32

@@ -14,7 +14,7 @@ from math import isqrt
 
 import numpy as np
 
-from stream.array import Floats, Ints
+from stream.arrays import Floats, Ints
 
 SCALE = 5
 OCTAVE = 1 << SCALE

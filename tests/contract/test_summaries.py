@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.array import Floats
-from stream.groups import PLAIN, distributions
+from stream.arrays import Floats
+from stream.condense.groups import PLAIN, distributions
 from stream.summary import SUMMARIES, Summary
 from stream.wire import decoder, encode_json
 

@@ -8,17 +8,17 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.condense import Chunk
-from stream.decoded import Decoded
+from stream.condense.chunk import Chunk
+from stream.condense.series import Index
 from stream.errors import TelemetryError
+from stream.formats.decoded import Decoded
 from stream.formats.native import decode
-from stream.jump import Jumps
+from stream.formats.reasons import REASONS
 from stream.partial import Partial
 from stream.policy import MetricRule, Policy
 from stream.quantity import Duration, Instant
-from stream.reasons import REASONS
+from stream.replay.jump import Jumps
 from stream.rollout import Rollout, Selector
-from stream.series import Index
 from stream.wire import encode_json
 
 T0 = 1732300000000

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.groups import distributions
+from stream.condense.groups import distributions
 from stream.summary import Count, Distribution, Gauge, Ratio
 from stream.summary.grid import LOG_UNIT, OCTAVE, bins, bins_and_logs, fixed_log2
 

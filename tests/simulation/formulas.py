@@ -6,7 +6,7 @@ Written for equal cohorts that are complete in every pane, so that all instances
 import numpy as np
 from scipy.special import stdtr
 
-from stream.array import Flags, Floats, Ints
+from stream.arrays import Flags, Floats, Ints
 
 GRID: Floats = np.linspace(-np.log(64), np.log(64), 257)
 BLOCK, FIRST, LEAST = 30, 3, 6

@@ -11,7 +11,7 @@ from msgspec.structs import replace as with_fields
 from benchmarks.simulation.columns import COLUMNS, Column, Fold
 from benchmarks.simulation.scenarios import SCENARIOS, Scenario
 from benchmarks.simulation.traffic import Pane, traffic
-from stream.array import Flags, Floats, Ints
+from stream.arrays import Flags, Floats, Ints
 from stream.outputs import Divergence
 from tests.simulation import formulas as by
 

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from stream.document import parse_document
+from stream.document.parse import parse_document
+from stream.document.rollout import read_rollout, write_rollout
 from stream.errors import PolicyError
 from stream.exact import Exact
 from stream.outputs import Action, Alert, Divergence, Drivers, Score, Side, Verdict
@@ -15,7 +16,6 @@ from stream.partial import Partial, Row, RowKey
 from stream.policy import MetricRule, Policy
 from stream.quantity import Duration, Tolerance, encode_quantity
 from stream.rollout import Rollout
-from stream.rollout_document import read_rollout, write_rollout
 from stream.sample import Telemetry
 from stream.schema import MESSAGES, schemas
 from stream.summary.count import Count

@@ -8,11 +8,11 @@ import msgspec
 import typer
 
 from stream.adapters.rollout_file import read_rollout_file
-from stream.effective import Effective, EffectiveMetric, effective
+from stream.document.effective import Effective, EffectiveMetric, effective
+from stream.document.rollout import write_rollout
 from stream.errors import PolicyError
 from stream.policy import MetricRule
 from stream.rollout import Rollout, Selector
-from stream.rollout_document import write_rollout
 from stream.words import plural
 from topologies.exit_code import MISUSED
 

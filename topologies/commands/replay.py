@@ -15,12 +15,12 @@ from stream.adapters.telemetry_files import TelemetryFile
 from stream.adapters.terminal.explain import Story, alert_line, print_explanation, verdict_line
 from stream.adapters.terminal.glyph import readable
 from stream.adapters.traffic import Fault
-from stream.document import parse_document
-from stream.lines import blocks
+from stream.document.parse import parse_document
+from stream.document.rollout import read_rollout
 from stream.outputs import Alert, Output, Verdict
-from stream.replay import Replay, Tally
+from stream.replay.lines import blocks
+from stream.replay.run import Replay, Tally
 from stream.rollout import Rollout
-from stream.rollout_document import read_rollout
 from stream.wire import encode_json
 from stream.words import plain
 from topologies.exit_code import ABORT, GOOD, INCONCLUSIVE

@@ -11,7 +11,7 @@ import zstandard
 from stream.adapters.telemetry_files import TelemetryFile
 from stream.errors import SourceError
 from stream.formats.native import decode
-from stream.lines import BYTES, LINES
+from stream.replay.lines import BYTES, LINES
 
 TEXT = b"".join(b'{"n":%d}\n' % number for number in range(10_000))
 LINES_OF_TEXT = TEXT.splitlines()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from stream.array import Floats
+from stream.arrays import Floats
 from stream.compare.rate_ratio import GRID, PRIOR, estimate, interval
 from stream.compare.yardstick import Yardstick
 from stream.outputs import Divergence
@@ -68,7 +68,8 @@ class History(NamedTuple):
 
     def rates(self, pane: int) -> list[Row]:
         return [
-            row(pane, *name, "m", Count(int(k))) for name, k in zip(NAMES, self.events[pane - FIRST].tolist(), strict=True)
+            row(pane, *name, "m", Count(int(k)))
+            for name, k in zip(NAMES, self.events[pane - FIRST].tolist(), strict=True)
         ]
 
 
@@ -244,9 +245,7 @@ def test_drivers_are_those_with_half_of_the_effect() -> None:
 
 def test_a_driver_with_most_of_the_excess_is_named() -> None:
     def rows(pane: int) -> list[Row]:
-        return cohorts(
-            lambda cohort, at: [("m", Ratio(90 if (cohort, at) == ("canary", 1) else 10 + at, 1000))], pane
-        )
+        return cohorts(lambda cohort, at: [("m", Ratio(90 if (cohort, at) == ("canary", 1) else 10 + at, 1000))], pane)
 
     last = Drive(plan_for(MetricRule("m", kind="ratio"))).run(rows, range(FIRST, FIRST + 9)).of(Divergence)[-1]
     assert last.drivers is not None

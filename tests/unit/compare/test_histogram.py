@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.array import Floats, Ints
+from stream.arrays import Floats, Ints
 from stream.compare.histogram import ResidualHistogram, positions
 from stream.summary import Distribution
 from tests.core_helpers import close_to

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from stream.array import Flags, Floats
+from stream.arrays import Flags, Floats
 from stream.compare.yardstick import Yardstick
 from stream.outputs import Divergence
 from stream.partial import Row
@@ -91,7 +91,9 @@ class History(NamedTuple):
     @classmethod
     def of(cls, shape: Shape, seed: int = 1, spread: float = 0.02) -> "History":
         rng = np.random.default_rng(seed)
-        values = rng.normal(0, spread, 8) + rng.normal(0, spread, (PANES, 8)) + 0.2 * np.sin(np.arange(PANES) / 5)[:, None]
+        values = (
+            rng.normal(0, spread, 8) + rng.normal(0, spread, (PANES, 8)) + 0.2 * np.sin(np.arange(PANES) / 5)[:, None]
+        )
         shape(values)
         return cls(values)
 
@@ -139,7 +141,9 @@ def check(found: Divergence, tracks: list[Track], canary: Flags, plan: Plan, set
 def test_a_gauge_by_its_values(shape: Shape, worse_is: str) -> None:
     rule = MetricRule("m", kind="gauge", worse=worse_is)  # type: ignore[arg-type]
     plan, history = plan_for(rule), History.of(shape)
-    levels = np.array([[Gauge.of_values(np.array([0.4 + v])).mean if v == v else v for v in pane] for pane in history.values])
+    levels = np.array(
+        [[Gauge.of_values(np.array([0.4 + v])).mean if v == v else v for v in pane] for pane in history.values]
+    )
     drive = Drive(plan).run(history.gauges(lambda values: 0.4 + values, "1"), range(FIRST, FIRST + PANES))
     for pane, found in enumerate(divergences(drive)):
         track = track_of_means(levels[: pane + 1], CANARY, BLOCK)
@@ -289,7 +293,9 @@ def test_a_tail_that_blocks_are_too_short_for_is_compared_all_the_same() -> None
     """150 samples a block do not carry a p99; those since the start do, in every pane."""
 
     def rows(pane: int) -> list[Row]:
-        return cohorts(lambda cohort, at: [("m", latencies((120 if cohort == "canary" else 100) + at, number=25))], pane)
+        return cohorts(
+            lambda cohort, at: [("m", latencies((120 if cohort == "canary" else 100) + at, number=25))], pane
+        )
 
     drive = Drive(plan_for(MetricRule("m", views=("p99",)))).run(rows, range(FIRST, FIRST + 30))
     found = drive.of(Divergence)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
-from stream.array import Flags, Floats
+from stream.arrays import Flags, Floats
 from stream.compare.mixture import contrast, log_e, mix, radius
 from tests.core_helpers import close_to
 
@@ -81,10 +81,10 @@ def test_a_margin_shifts_the_difference(margin: float) -> None:
     assert evidence(0.3, 0.01, 8, 0.02, margin) == evidence(0.3 - margin, 0.01, 8, 0.02)
 
 
-@given(
-    st.floats(-5, 5), st.floats(1e-4, 10), st.floats(2, 100), st.floats(1e-3, 10), st.floats(1e-3, 1e3)
-)
-def test_the_evidence_does_not_depend_on_the_unit(d: float, variance: float, nu: float, tuning: float, u: float) -> None:
+@given(st.floats(-5, 5), st.floats(1e-4, 10), st.floats(2, 100), st.floats(1e-3, 10), st.floats(1e-3, 1e3))
+def test_the_evidence_does_not_depend_on_the_unit(
+    d: float, variance: float, nu: float, tuning: float, u: float
+) -> None:
     assert evidence(u * d, u * u * variance, nu, u * u * tuning) == pytest.approx(
         evidence(d, variance, nu, tuning), abs=1e-6
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stream.array import Flags, Floats
+from stream.arrays import Flags, Floats
 from stream.compare.evidence import Outlier
 from stream.compare.mixture import contrast, log_e
 from stream.compare.outlier import find_outliers

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from stream.array import Flags, Floats
+from stream.arrays import Flags, Floats
 from stream.compare import rate_ratio
 from stream.compare.rate_ratio import GRID, PRIOR, dispersion, estimate, flatten, interval, log_e_above, log_e_below
 from tests.core_helpers import close_to

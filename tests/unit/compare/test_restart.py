@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.array import Flags, Floats
+from stream.arrays import Flags, Floats
 from stream.compare.restart import BLOCK_FREEDOM, FIRST_BLOCK, MOST, Restarts, restart_weights, thin
 from tests.core_helpers import close_to
 

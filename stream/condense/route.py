@@ -1,0 +1,84 @@
+"""Which samples go into which rows, and which are kept out: not asked for, out of the rollout's time, or late."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from stream.arrays import Flags, Ints
+from stream.condense.series import REFUSALS, Index, Table
+
+Kept = Counter[tuple[str, int, str]]
+"""Numbers of samples by rollout, pane and reason."""
+
+
+_FAR = 2**62
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Routed:
+    """Samples on their way into rows; one that several rollouts want is there for each."""
+
+    lane: Ints
+    """The lane of each."""
+    rollout: Ints
+    """The place of its rollout in the index."""
+    pane: Ints
+    """Its pane."""
+    which: Ints
+    """Its place among the samples that were to be routed."""
+
+    def all_of(self, number: int) -> bool:
+        """Whether these are all of `number` samples, each once and in order."""
+        return len(self.which) == number and bool((self.which == np.arange(number)).all())
+
+    def take(self, chosen: Flags) -> Self:
+        """The chosen ones."""
+        return type(self)(self.lane[chosen], self.rollout[chosen], self.pane[chosen], self.which[chosen])
+
+
+def route(table: Table, series: Ints, time: Ints, newest: Ints, samples: Ints, kept: Kept) -> Routed:
+    """Find the rows of samples; those that are kept out are counted in `kept`.
+
+    Args:
+        table: knows the series.
+        series: [n] the series of each.
+        time: [n] its event time, milliseconds UTC.
+        newest: [n] the newest event time in the log before it; -1 for none.
+        samples: [n] how many samples it stands for.
+        kept: grows by those that are kept out.
+    """
+    index = table.index
+    lane, which = table.spread(series)
+    routed = Routed(lane, table.rollout(lane), time[which] // index.pane_ms[table.rollout(lane)], which)
+    late = is_late(index, routed.rollout, time[which], newest[which])
+    kind = table.kind(lane)
+    inside = kind >= 0
+    outs = [(REFUSALS[~code], kind == code) for code in np.unique(kind[~inside]).tolist()]
+    outs.append(("before_from", inside & (time[which] < index.from_ms[routed.rollout])))
+    outs.append(("after_until", inside & (time[which] >= index.until_ms[routed.rollout])))
+    outs.append(("late", inside & late & ~outs[-1][1] & ~outs[-2][1]))
+    for reason, out in outs:
+        if out.any():
+            inside &= ~out
+            at = routed.which[out]
+            count(index, routed.rollout[out], time[at], newest[at], samples[at], reason, kept)
+    return routed if inside.all() else routed.take(inside)
+
+
+def is_late(index: Index, rollout: Ints, time: Ints, newest: Ints) -> Flags:
+    """Whether the panes of samples had to be closed before them."""
+    length = index.pane_ms[rollout]
+    return (time // length + 1) * length + index.lateness_ms[rollout] <= newest
+
+
+def count(index: Index, rollout: Ints, time: Ints, newest: Ints, samples: Ints, reason: str, kept: Kept) -> None:
+    """Count samples as kept out, in their own panes, or if they are late in those of the newest times before them."""
+    at = np.where(is_late(index, rollout, time, newest), newest, time) // index.pane_ms[rollout]
+    first, number = int(at.min(initial=_FAR)), len(index.rollouts)
+    places, which = np.unique((at - first) * number + rollout, return_inverse=True)
+    sums = np.zeros(len(places), dtype=np.int64)
+    np.add.at(sums, which, samples)
+    for place, total in zip(places.tolist(), sums.tolist(), strict=True):
+        kept[index.rollouts[place % number].id, first + place // number, reason] += total
