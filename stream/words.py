@@ -18,8 +18,8 @@ def figures(value: float, digits: int = 3) -> str:
     """A magnitude to so many significant figures, without an exponent where that is short."""
     if value == 0:
         return "0"
-    place = digits - 1 - floor(log10(abs(value)))
-    number = round(value, place)
+    number = float(f"{value:.{digits - 1}e}")
+    place = digits - 1 - floor(log10(abs(number)))
     if abs(number) >= 1e9 or abs(number) < 1e-6:
         return f"{number:.{digits - 1}e}".replace("-", MINUS)
     whole, _, part = f"{number:.{max(place, 0)}f}".partition(".")
@@ -54,7 +54,7 @@ def percent(share: float) -> str:
 def points(amount: float) -> str:
     """A difference of shares in points, without a sign."""
     size = abs(amount) * 100
-    return f"{figures(size, 2) if size >= 9.95 else f'{size:.1f}'.removesuffix('.0')} points"
+    return f"{figures(size, 2) if size >= 9.95 else f'{size:.1f}'.removesuffix('.0')}{SPACE}points"
 
 
 def value(amount: float | None, unit: str) -> str:

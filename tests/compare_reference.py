@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from stream.arrays import Flags, Floats
 from stream.compare.yardstick import Yardstick
@@ -49,7 +49,7 @@ class Track:
 def residuals(values: Floats, canary: Flags) -> Floats:
     """Values less their pane's level, the mean of both cohorts' means."""
     sides = [np.nanmean(values[:, side], axis=1, keepdims=True) for side in (canary, ~canary)]
-    return values - sum(sides) / 2
+    return np.asarray(values - (sides[0] + sides[1]) / 2)
 
 
 def track_of_means(values: Floats, canary: Flags, block: int) -> Track:
@@ -63,26 +63,26 @@ def track_of_means(values: Floats, canary: Flags, block: int) -> Track:
     return Track(means, panes, panes.sum(0), whole, np.isfinite(values[0]))
 
 
-def track_of_quantiles(samples: list[list[Floats]], canary: Flags, block: int, share: float) -> Track:
-    """A quantile view: all samples of an instance, each pane shifted by a whole number of bins to the first's level.
+def shifted(samples: list[list[Floats]], canary: Flags) -> list[list[Floats]]:
+    """The bins of all samples, by pane and instance, each pane shifted by whole bins to the first one's level.
 
-    Args:
-        samples: by pane, by instance; empty for none.
-        canary: [U].
-        block: panes in a block.
-        share: the quantile's.
+    A pane's level is the mean of both cohorts' medians.
     """
     bins = [[np.floor(np.log2(values) * 32) for values in pane] for pane in samples]
     levels = []
     for pane in bins:
         sides = [np.concatenate([b for b, c in zip(pane, canary, strict=True) if c == side]) for side in (True, False)]
         levels.append(np.mean([quantile(side, 0.5) for side in sides]))
-    shifted = [[b - round(32 * (at - levels[0])) for b in pane] for pane, at in zip(bins, levels, strict=True)]
-    parts = [shifted[at : at + block] for at in range(0, len(shifted), block)]
-    panes = np.array([[sum(len(p[i]) > 0 for p in part) for i in range(len(canary))] for part in parts], dtype=float)
+    return [[b - round(32 * (at - levels[0])) for b in pane] for pane, at in zip(bins, levels, strict=True)]
+
+
+def track_of_quantiles(bins: list[list[Floats]], block: int, share: float) -> Track:
+    """A quantile view of shifted bins."""
+    parts = [bins[at : at + block] for at in range(0, len(bins), block)]
+    panes = np.array([[sum(len(b) > 0 for b in column) for column in zip(*part, strict=True)] for part in parts])
     blocks = np.array([_each(part, share) for part in parts])
     carried = np.where(np.isfinite(blocks), panes, 0.0)
-    return Track(blocks, carried, panes.sum(0), _each(shifted, share), present(samples[0]))
+    return Track(blocks, carried, panes.sum(0).astype(np.float64), _each(bins, share), present(bins[0]))
 
 
 def present(pane: list[Floats]) -> Flags:
@@ -110,8 +110,14 @@ def t_mixture(d: float, variance: float, nu: float, g: float) -> float:
     """The one-sided e-value's log."""
     k, t2 = g * g / variance, d * d / variance
     ratio = (1 + t2 / nu) / (1 + t2 / (nu * (1 + k)))
-    tail = stats.t.cdf(np.sign(d) * np.sqrt(t2 * k * (nu + 1) / ((1 + k) * nu + t2)), nu + 1)
+    tail = student(np.sign(d) * np.sqrt(t2 * k * (nu + 1) / ((1 + k) * nu + t2)), nu + 1)
     return float((nu + 1) / 2 * np.log(ratio) - np.log(1 + k) / 2 + np.log(2 * tail))
+
+
+def student(t: float, nu: float) -> float:
+    """Student's distribution function, by the incomplete beta function."""
+    outside = float(special.betainc(nu / 2, 0.5, nu / (nu + t * t))) / 2
+    return outside if t < 0 else 1 - outside
 
 
 def processes(track: Track, canary: Flags, stick: Yardstick, starts: list[int], block: int) -> list[Process]:
@@ -179,12 +185,9 @@ def _process(
 
 
 def mixture(logs: list[float], planned: int | None, share: float = 0.5) -> float:
-    """Half for the level; the rest evenly over the planned restarts, or as 1/(j(j+1)) without an end; 1 for the rest."""
-    number = len(logs) - 1
-    if planned is None:
-        parts = [1 / (j * (j + 1)) for j in range(1, number + 1)]
-    else:
-        parts = [1 / planned] * number
+    """Half for the level, half over the restarts, evenly or (without an end) as 1/(j(j+1)); those to come say 1."""
+    ordinals = range(1, len(logs))
+    parts = [1 / (j * (j + 1)) if planned is None else 1 / planned for j in ordinals]
     weights = [1 - share, *(share * part for part in parts), share * (1 - sum(parts))]
     return float(special.logsumexp([*logs, 0.0], b=weights))
 

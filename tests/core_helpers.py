@@ -1,7 +1,7 @@
 """Small rollouts for tests of the judge: plans, rows of made-up telemetry, and a driver that closes pane after pane."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -30,9 +30,9 @@ def percent(amount: float) -> Tolerance:
     return Tolerance(amount / 100, "%")
 
 
-def plan_of(*rules: MetricRule, from_ms: int | None = None, until_ms: int | None = None, **settings: object) -> Plan:
+def plan_of(*rules: MetricRule, from_ms: int | None = None, until_ms: int | None = None, **settings: Any) -> Plan:
     """A plan without warm-up and lateness, unless `settings` of the policy say so."""
-    policy = Policy(rules, **{"warmup": Duration(0), "lateness": Duration(0), **settings})  # type: ignore[arg-type]
+    policy = Policy(rules, **{"warmup": Duration(0), "lateness": Duration(0), **settings})
     return Plan.of(
         Rollout(
             ROLLOUT,

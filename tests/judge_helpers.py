@@ -28,7 +28,7 @@ def state_of(plan: Plan, *, kind: Kind = "distribution", unit: str = "ms", began
     state.begun = state.next = state.origin = began
     for number in range(3):
         for cohort in ("canary", "baseline"):
-            unit_ = Unit(cohort, f"{cohort}-{number}", "")  # type: ignore[arg-type]  # mypy widens the words
+            unit_ = Unit(cohort, f"{cohort}-{number}", "")
             state.units.index[unit_] = len(state.units.names)
             state.units.names.append(unit_)
             state.units.first.append(began)

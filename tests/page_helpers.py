@@ -75,11 +75,12 @@ def tables(text: str) -> list[Table]:
     return found
 
 
-def table(name: str, heading: str, first: str) -> list[list[str]]:
-    """The rows of the one table under a heading whose first column is called `first`."""
-    (found,) = [one for one in tables(page(name)) if one.heading == heading and one.header[0] == first]
-    assert all(len(row) == len(found.header) for row in found.rows)
-    return found.rows
+def table(name: str, column: str, heading: str | None = None) -> list[list[str]]:
+    """The rows of the one table with a column so called, under a heading where that is given."""
+    found = [one for one in tables(page(name)) if column in one.header and heading in (None, one.heading)]
+    assert len(found) == 1, f"{len(found)} tables of {name} have a column {column}"
+    assert all(len(row) == len(found[0].header) for row in found[0].rows)
+    return found[0].rows
 
 
 def word(cell: str) -> str:

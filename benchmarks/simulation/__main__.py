@@ -6,7 +6,6 @@ python -m benchmarks.simulation --replicates 200       more; what was finished b
 """
 
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -16,15 +15,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmarks.machine import machine
-from benchmarks.simulation.columns import columns_of
+from benchmarks.simulation.columns import PARTS, Part, columns_of
 from benchmarks.simulation.pool import run_all
 from benchmarks.simulation.replicate import Result, Task
 from benchmarks.simulation.report import report
 from benchmarks.simulation.scenarios import SCENARIOS
 from benchmarks.simulation.store import Store, code_digest
 
-HEALTHY_RUNS, OTHER_RUNS = 120, 60
-"""Replicates of an A/A scenario, where shares are small, and of others."""
+RUNS: dict[Part, tuple[int, int]] = {"tables": (100, 60), "shipped": (300, 100)}
+"""Rollouts of an A/A scenario, where shares are small, and of others."""
 REPORT = "simulation.md"
 
 app = typer.Typer(add_completion=False)
@@ -35,7 +34,11 @@ console = Console()
 def main(
     scenarios: Annotated[list[str] | None, typer.Argument(help="names; all where none is given")] = None,
     replicates: Annotated[
-        int | None, typer.Option(min=1, help=f"of each scenario; else {HEALTHY_RUNS} of A/A, {OTHER_RUNS} of others")
+        int | None,
+        typer.Option(min=1, help="rollouts a scenario; else 100 of A/A, 60 of others, more as shipped"),
+    ] = None,
+    part: Annotated[
+        Part | None, typer.Option(help="only the columns of the tables, or only the policy as shipped")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="processes")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="of the whole simulation")] = 7,
@@ -45,16 +48,19 @@ def main(
     """Run what is not finished yet, then report."""
     if list_:
         for scenario in SCENARIOS.values():
-            console.print(f"{scenario.name:16} {', '.join(column.name for column in columns_of(scenario))}")
+            columns = ", ".join(column.name for column in columns_of(scenario, "tables"))
+            console.print(f"{scenario.name:16} {columns}", soft_wrap=True)
         return
     names = scenarios or list(SCENARIOS)
     if unknown := [name for name in names if name not in SCENARIOS]:
         raise typer.BadParameter(f"no scenario is called {', '.join(unknown)}; --list names them all")
     store, code = Store(out), code_digest()
     wanted = sorted(
-        Task(seed, number, name)
+        Task(seed, number, name, each)
         for name in names
-        for number in range(replicates or (HEALTHY_RUNS if SCENARIOS[name].healthy else OTHER_RUNS))
+        for each in ((part,) if part else PARTS)
+        for number in range(replicates or RUNS[each][not SCENARIOS[name].healthy])
+        if each == "tables" or not SCENARIOS[name].setting.onset
     )
     done = {result.task for result in store.read(names, seed, code)}
     missing = [task for task in wanted if task not in done]
@@ -86,9 +92,7 @@ def _simulate(tasks: Sequence[Task], total: int, code: str, workers: int, store:
 
 
 def _headed(results: Sequence[Result], seed: int, code: str) -> str:
-    runs = Counter(result.task.scenario for result in results)
-    numbers = f"{len(results)} rollouts, {min(runs.values())} to {max(runs.values())} a scenario"
-    return f"{machine()}. Seed {seed}, code {code}, {numbers}.\n\n{report(results)}"
+    return f"{machine()}. Seed {seed}, code {code}, {len(results)} rollouts.\n\n{report(results)}"
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ the last pane, so that as many restarts are planned as begin.
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -27,6 +27,9 @@ ALPHA = 0.01
 """Of each metric in the tables."""
 SHIPPED = "as shipped"
 """The column with the default policy."""
+Part = Literal["tables", "shipped"]
+PARTS: tuple[Part, ...] = ("tables", "shipped")
+"""The columns of the tables, and the default policy: simulated apart, with different numbers of rollouts."""
 
 
 class Column(NamedTuple):
@@ -86,21 +89,22 @@ COLUMNS: dict[str, Column] = {
 }
 
 
-def columns_of(scenario: Scenario) -> list[Column]:
-    """The columns that say something about a scenario: nearly all in an A/A, else those of what is wrong."""
+def columns_of(scenario: Scenario, part: Part) -> list[Column]:
+    """The default policy; or those columns of the tables that say something about a scenario, nearly all in an A/A."""
     setting = scenario.setting
-    late = setting.onset * PANE_MS >= 3_600_000
-    if scenario.healthy:
+    if part == "shipped":
+        names = [SHIPPED]
+    elif scenario.healthy:
         names = ["mean", "mean + restarts", "p95", "p99", "errors", "errors + restarts", "cpu + restarts"]
     elif setting.cpu or setting.leak:
         names = ["cpu", "cpu + restarts"]
     elif setting.errors != 1:
         names = ["errors", "errors + restarts"]
-    elif setting.only_first:
+    elif setting.only_first or setting.onset:
         names = ["mean", "mean + restarts"]
     else:
-        names = ["mean", "mean + restarts"] if late else ["mean", "mean + restarts", "p95", "p99"]
-    return [COLUMNS[name] for name in (*names, *(() if late else (SHIPPED,)))]
+        names = ["mean", "mean + restarts", "p95", "p99"]
+    return [COLUMNS[name] for name in names]
 
 
 class Outcome(Struct, omit_defaults=True):

@@ -6,7 +6,7 @@ from zlib import crc32
 import numpy as np
 from msgspec import Struct
 
-from benchmarks.simulation.columns import Column, Fold, Outcome, columns_of
+from benchmarks.simulation.columns import Column, Fold, Outcome, Part, columns_of
 from benchmarks.simulation.scenarios import SCENARIOS, Scenario
 from benchmarks.simulation.traffic import traffic
 
@@ -20,9 +20,11 @@ class Task(Struct, frozen=True, order=True):
     """Counted from 0."""
     scenario: str
     """Name of the scenario."""
+    part: Part
+    """Which columns."""
 
     def generator(self) -> np.random.Generator:
-        """The rollout's own stream of random numbers, whoever runs it and when."""
+        """The rollout's own stream of random numbers, whoever runs it and when; both parts see the same traffic."""
         return np.random.default_rng([self.seed, crc32(self.scenario.encode()), self.replicate])
 
 
@@ -37,9 +39,9 @@ class Result(Struct, frozen=True):
 
 
 def run(task: Task, code: str) -> Result:
-    """Simulate a rollout with all columns of its scenario."""
+    """Simulate a rollout with the columns of its part."""
     scenario = SCENARIOS[task.scenario]
-    return Result(task, code, simulate(scenario, columns_of(scenario), task.generator()))
+    return Result(task, code, simulate(scenario, columns_of(scenario, task.part), task.generator()))
 
 
 def simulate(scenario: Scenario, columns: Sequence[Column], rng: np.random.Generator) -> dict[str, Outcome]:

@@ -32,7 +32,7 @@ class Notice(NamedTuple):
     text: str
 
 
-class _Condition(NamedTuple):
+class Condition(NamedTuple):
     """Whether an alert should fire, with what it would say; `keep` holds it where it fires already."""
 
     key: str
@@ -71,22 +71,22 @@ def _resolved(key: str, before: Firing, firing: dict[str, Firing]) -> Notice:
     return Notice(key, kind, False, before.since, before.metric, before.instance, text)
 
 
-def _conditions(situation: Situation, cells: Cells, pane: int) -> Iterator[_Condition]:
-    yield _silence(situation, pane)
+def _conditions(situation: Situation, cells: Cells, pane: int) -> Iterator[Condition]:
+    yield silence(situation, pane)
     mixed = partial(_MIXED.format, listed(cells.both, 3))
-    yield _Condition("cohort_mismatch", "cohort_mismatch", bool(cells.both), False, mixed)
-    yield _Condition("judge_error", "judge_error", cells.crowded, False, lambda: _CROWDED)
+    yield Condition("cohort_mismatch", "cohort_mismatch", bool(cells.both), False, mixed)
+    yield Condition("judge_error", "judge_error", cells.crowded, False, lambda: _CROWDED)
     yield _low_score(situation)
     for rule, settings in enumerate(situation.plan.rules):
         if settings.muted:
             continue
         label, found = situation.labels[rule], situation.evidence.get(rule)
         text = partial(sentence.reason, situation.plan, situation.state, rule, label, found, situation.sticks[rule])
-        yield _Condition(f"judge_error:{rule}", "judge_error", label == "error", False, text, settings.name)
+        yield Condition(f"judge_error:{rule}", "judge_error", label == "error", False, text, settings.name)
         if found is not None:
             stick = situation.sticks[rule]
             keep = label != "error" and _lasting(found, stick, situation.plan.need[rule])
-            yield _Condition(f"divergence:{rule}", "divergence", label == "worse", keep, text, settings.name)
+            yield Condition(f"divergence:{rule}", "divergence", label == "worse", keep, text, settings.name)
             yield _outlier(situation, rule, found, stick)
 
 
@@ -94,29 +94,30 @@ def _lasting(found: Evidence, stick: Yardstick, need: float) -> bool:
     return found.harm >= RELEASE * need and harm_of(found, stick) >= RELEASE * stick.gate
 
 
-def _outlier(situation: Situation, rule: int, found: Evidence, stick: Yardstick) -> _Condition:
+def _outlier(situation: Situation, rule: int, found: Evidence, stick: Yardstick) -> Condition:
     plan, state, settings = situation.plan, situation.state, situation.plan.rules[rule]
     key, odd, need = f"instance_outlier:{rule}", found.outlier, plan.need[rule]
     if odd is None:
-        return _Condition(key, "instance_outlier", False, False, str, settings.name)
+        return Condition(key, "instance_outlier", False, False, str, settings.name)
     view = "mean" if state.metrics[rule].kind == "distribution" else ""
     text = partial(sentence.outlier, plan, state, rule, odd, view, stick)
     name = state.units.names[odd.instance].instance
-    return _Condition(
+    return Condition(
         key, "instance_outlier", odd.evidence >= need, odd.evidence >= RELEASE * need, text, settings.name, name
     )
 
 
-def _low_score(situation: Situation) -> _Condition:
+def _low_score(situation: Situation) -> Condition:
     """A score under the marginal one, where no deciding metric says so already."""
     score, policy = situation.standing.score, situation.plan.policy
     low = score is not None and score < policy.marginal and situation.worst is None
     keep = score is not None and score < policy.pass_
     text = f"The score fell to {score or 0:.0f}, under the marginal {policy.marginal:g}. A score alone never aborts."
-    return _Condition("divergence", "divergence", low, keep, lambda: text)
+    return Condition("divergence", "divergence", low, keep, lambda: text)
 
 
-def _silence(situation: Situation, pane: int) -> _Condition:
+def silence(situation: Situation, pane: int) -> Condition:
+    """Whether a cohort is silent, and what there is to say about it."""
     plan, state = situation.plan, situation.state
     silent = [side for side in (0, 1) if silent_panes(plan, state, pane, side) is not None]
     names = [("canary", "baseline")[side] for side in silent]
@@ -131,4 +132,4 @@ def _silence(situation: Situation, pane: int) -> _Condition:
             f"No samples from {who} {since}.{other} Silence is never taken as health: the rollout cannot be promoted. "
             "Check that the instances run and that their telemetry arrives."
         )
-    return _Condition("no_data", "no_data", bool(silent), False, lambda: text)
+    return Condition("no_data", "no_data", bool(silent), False, lambda: text)

@@ -46,7 +46,7 @@ def stick_of(plan: Plan, state: State, rule: int) -> Yardstick:
 
 
 def _resolve(rule: MetricRule, metric: Metric) -> Yardstick | str:
-    return yardstick(rule, metric.kind or rule.kind or "distribution", metric.unit)
+    return yardstick(rule, metric.kind or rule.kind or ("ratio" if rule.of else "distribution"), metric.unit)
 
 
 def _take_up(plan: Plan, state: State, cells: Cells) -> None:

@@ -5,10 +5,10 @@ from math import expm1
 from stream.compare.evidence import Evidence
 from stream.compare.yardstick import Yardstick
 from stream.judge import sentence
-from stream.judge.alerts import Notice
+from stream.judge.alerts import Notice, silence
 from stream.judge.verdict import Rule, Situation
 from stream.outputs import Alert, Divergence, Drivers, RolloutState, Score, Side, Verdict, rounded
-from stream.words import duration, listed, plural
+from stream.words import duration, listed
 
 
 class Scribe:
@@ -154,13 +154,21 @@ class Scribe:
             name = sentence.title(plan.rules[leading])
             return f"All metrics together show harm, {name} most. {self._reason(leading)}"
         if rule.verdict == "promote":
-            deciding = sorted(plan.deciding)
-            first = max(deciding, key=lambda i: self.situation.evidence[i].safe)
-            head = f"All {plural(len(deciding), 'deciding metric')} shown no worse than promotion allows."
-            return f"{head} {self._reason(first)}"
+            return self._promoted(rule)
         if rule.name == "undecided":
             return sentence.waiting(plan, labels)
         return f"{self._ending(rule)} {self._missing()}"
+
+    def _promoted(self, rule: Rule) -> str:
+        deciding = sorted(self.plan.deciding)
+        first = max(deciding, key=lambda i: self.situation.evidence[i].safe)
+        if rule.name == "no_harm_at_deadline":
+            head = "The deadline passed without evidence of harm, which this policy promotes on."
+        elif len(deciding) == 1:
+            head = "The deciding metric is shown no worse than promotion allows."
+        else:
+            head = f"All {len(deciding)} deciding metrics are shown no worse than promotion allows."
+        return f"{head} {self._reason(first)}"
 
     def _ending(self, rule: Rule) -> str:
         if rule.name == "stopped":
@@ -172,14 +180,19 @@ class Scribe:
     def _missing(self) -> str:
         """What would have been needed, and what to do."""
         situation = self.situation
+        silent = silence(situation, situation.at // self.plan.pane_ms - 1)
+        if silent.fires:
+            return silent.text()
         pending = [i for i in sorted(self.plan.deciding) if situation.labels[i] not in ("pass", "better")]
+        missing = [i for i in pending if situation.labels[i] in ("no_data", "error")]
+        if missing:
+            return self._reason(missing[0])
         for i in pending:
             found = situation.evidence.get(i)
-            if found is not None and all(found.instances):
+            counted = self.state.metrics[i].kind in ("ratio", "rate")
+            if found is not None and all(found.instances) and not counted:
                 return sentence.resolution(self.plan, self.state, i, found, situation.sticks[i])
-        if pending:
-            return self._reason(pending[0])
-        return sentence.waiting(self.plan, situation.labels)
+        return self._reason(pending[0]) if pending else sentence.waiting(self.plan, situation.labels)
 
     def _rule(self, rule: Rule, worst: int | None) -> str:
         plan, evidence = self.plan, self.situation.evidence
@@ -190,6 +203,9 @@ class Scribe:
         if rule.name == "all_metrics":
             mean = self.situation.mean
             return f"The mean evidence of all metrics reached {mean:.1f}; the policy aborts at {plan.need_mean:.1f}."
+        if rule.name == "no_harm_at_deadline":
+            known = f"{100 * self.situation.standing.confidence:.0f}\u00a0% of the evidence is there"
+            return f"The score is at least {plan.policy.pass_:g} and {known}; `promote_without_harm` is set."
         if rule.verdict == "promote":
             bake = duration(plan.policy.bake.ms)
             return (

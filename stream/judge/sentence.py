@@ -22,6 +22,8 @@ _KNOWN = {
     "system.cpu.utilization": "CPU utilisation",
     "db.client.operation.duration": "database latency",
 }
+MOST = 700.0
+"""Logarithms beyond it have no number."""
 _VIEWS = {"mean": "mean", "share": "share of", "rate": "rate of"}
 
 
@@ -46,7 +48,7 @@ def noun(rule: MetricRule, view: str, kind: str | None = None) -> str:
 def shown(amount: float, stick: Yardstick, unit: str) -> str:
     """An effect without a sign: in per cent, in points, or in the metric's unit."""
     if stick.log:
-        return magnitude(expm1(amount)) if amount >= 0 else magnitude(-expm1(amount))
+        return magnitude(expm1(min(amount, MOST))) if amount >= 0 else magnitude(-expm1(amount))
     if abs(stick.point) and unit in ("1", "%", "percent"):
         return points(amount / (100 * stick.point))
     return value(abs(amount), unit)
@@ -54,12 +56,12 @@ def shown(amount: float, stick: Yardstick, unit: str) -> str:
 
 def signed(amount: float, stick: Yardstick, unit: str) -> str:
     """An effect with its sign; `unbounded` where nothing is known."""
-    if amount in (float("inf"), float("-inf")):
+    if amount in (float("inf"), float("-inf")) or (stick.log and amount > MOST):
         return "unbounded"
     if stick.log:
         return percent(expm1(amount))
     size = shown(amount, stick, unit)
-    return size if size.startswith("0 ") else ("+" if amount > 0 else "\u2212") + size
+    return size if size == shown(0.0, stick, unit) else ("+" if amount > 0 else "\u2212") + size
 
 
 def limit(amount: float, stick: Yardstick, unit: str) -> str:
@@ -155,7 +157,8 @@ def short(plan: Plan, state: State, rule: int, evidence: Evidence | None, stick:
         return name[:52]
     view = f" {evidence.view}" if evidence.view.startswith("p") and metric.kind == "distribution" else ""
     tail = f"{view} {signed(evidence.effect, stick, metric.unit)} (limit {limit(stick.gate, stick, metric.unit)})"
-    return (name if len(name) + len(tail) <= 52 else name[: max(51 - len(tail), 0)] + "…") + tail
+    whole = name + tail if len(name) + len(tail) <= 52 else name[: max(51 - len(tail), 0)] + "…" + tail
+    return whole if len(whole) <= 52 else whole[:51] + "…"
 
 
 def no_samples(plan: Plan, state: State, rule: int) -> str:
@@ -206,10 +209,13 @@ def waiting(plan: Plan, labels: list[Label]) -> str:
     """What a rollout that goes on waits for."""
     heard = [i for i, rule in enumerate(plan.rules) if not rule.muted]
     safe = [i for i in heard if labels[i] in ("pass", "better")]
-    worse = [title(plan.rules[i]) for i in heard if labels[i] == "worse"]
+    worse = [i for i in heard if labels[i] == "worse"]
     pending = [title(plan.rules[i]) for i in sorted(plan.deciding) if labels[i] not in ("pass", "better", "worse")]
     head = f"{len(safe)} of {plural(len(heard), 'metric')} shown safe, "
-    head += f"{listed(worse)} worse without being critical" if worse else "none is worse"
+    head += f"{listed([title(plan.rules[i]) for i in worse])} worse" if worse else "none is worse"
+    if plan.deciding.intersection(worse):
+        return f"{head}."
+    head += " without being critical" if worse else ""
     if not pending:
         return f"{head}. Promotion waits for the bake time, the score and quiet."
     verb = "is" if len(pending) == 1 else "are"
@@ -222,6 +228,6 @@ def resolution(plan: Plan, state: State, rule: int, evidence: Evidence, stick: Y
     who = f"{canary} canary and {plural(baseline, 'baseline instance')}"
     name = title(plan.rules[rule])
     if evidence.resolution is None:
-        return f"{who} cannot resolve {name}: run two or more a side, or state a `spread` between instances."
+        return f"{who} cannot resolve {name}: run more a side, or state a `spread` between instances."
     size = limit(evidence.resolution, stick, state.metrics[rule].unit)
     return f"{who} can only resolve about {size} of {name}. Run more canary instances."

@@ -22,7 +22,9 @@ def outcomes(name: str, column: str, runs: int, panes: int | None = None) -> lis
     scenario = SCENARIOS[name]
     if panes is not None:
         scenario = Scenario(name, replace(scenario.setting, panes=panes))
-    return [simulate(scenario, [COLUMNS[column]], Task(SEED, n, name).generator())[column] for n in range(runs)]
+    return [
+        simulate(scenario, [COLUMNS[column]], Task(SEED, n, name, "tables").generator())[column] for n in range(runs)
+    ]
 
 
 def aborts(found: list[Outcome]) -> list[int]:

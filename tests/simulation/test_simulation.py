@@ -23,7 +23,8 @@ from stream.plan import Plan
 from stream.rollout import Rollout
 from stream.summary.distribution import Distribution
 
-QUICK = [Task(7, number, name) for number in (0, 1) for name in ("lat_x2", "lat_x2_K3", "cpu+10")]
+QUICK = [Task(7, n, name, "tables") for n in (0, 1) for name in ("lat_x2", "cpu+10")]
+QUICK += [Task(7, n, "lat_x2_K3", "shipped") for n in (0, 1)]
 
 
 def panes(setting: Setting, number: int, seed: int = 1) -> list[Pane]:
@@ -31,7 +32,9 @@ def panes(setting: Setting, number: int, seed: int = 1) -> list[Pane]:
 
 
 def encoded(rows: list[Row]) -> bytes:
-    return msgspec.json.encode(rows, enc_hook=np.ndarray.tolist)
+    return msgspec.json.encode(
+        rows, enc_hook=lambda value: value.tolist() if isinstance(value, np.ndarray) else int(value)
+    )
 
 
 def test_the_same_seed_gives_the_same_traffic() -> None:
@@ -80,17 +83,16 @@ def test_only_the_first_instance_is_slow() -> None:
 
 def test_the_tables_policies_test_at_one_percent() -> None:
     scenario = SCENARIOS["AA_real"]
-    for column in columns_of(scenario):
-        if column.name != SHIPPED:
-            plan = Plan.of(Rollout("r", "a", column.policy(scenario)))
-            assert plan.need == pytest.approx([np.log(100)])
-            assert plan.need_safe == pytest.approx(np.log(100))
-            assert plan.planned == 33
+    for column in columns_of(scenario, "tables"):
+        plan = Plan.of(Rollout("r", "a", column.policy(scenario)))
+        assert plan.need == pytest.approx([np.log(100)])
+        assert plan.need_safe == pytest.approx(np.log(100))
+        assert plan.planned == 33
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_scenario_has_columns(name: str) -> None:
-    columns = [column.name for column in columns_of(SCENARIOS[name])]
+    columns = [column.name for column in columns_of(SCENARIOS[name], "tables")]
     assert columns
     assert len(set(columns)) == len(columns)
     assert set(columns) <= set(COLUMNS)
@@ -115,33 +117,33 @@ def test_workers_and_interruptions_change_nothing(tmp_path: Path) -> None:
     assert store.read(names, 8, code) == store.read(names, 7, "other") == []
 
 
+def some(name: str, *outcomes: Outcome) -> list[Result]:
+    return [Result(Task(7, n, name, "tables"), "x", {"mean": outcome}) for n, outcome in enumerate(outcomes)]
+
+
 def test_a_report_names_each_cell_that_differs() -> None:
-    results = [
-        Result(
-            Task(7, n, "lat_x2"),
-            "x",
-            {"mean": Outcome("abort", 6 if n else 7), SHIPPED: Outcome("abort", 13, "latency")},
-        )
-        for n in range(60)
-    ]
-    text = report(results)
-    assert text.startswith("1 of 1 cells agree")
-    assert "| lat_x2 | mean | 100 % of 60, 6/6 | 100 % of 200, 6/6 | agrees |" in text
-    assert "| lat_x2 | 60 | 100 % 13/13/13 | latency 60 | 0 % |" in text
-    late = [Result(Task(7, n, "lat_x2"), "x", {"mean": Outcome("abort", 20)}) for n in range(60)]
-    assert "0 of 1 cells agree" in report(late)
-    assert "median differs" in report(late)
-    never = [Result(Task(7, n, "lat_x2"), "x", {"mean": Outcome()}) for n in range(60)]
-    assert "share differs" in report(never)
-    healthy = [Result(Task(7, n, "AA_iid"), "x", {"mean": Outcome("abort" if n < 6 else None, 9)}) for n in range(60)]
-    assert "share differs and over 1%" in report(healthy)
+    good = report(some("lat_x2", *[Outcome("abort", 6 if n else 7) for n in range(60)]))
+    assert good.startswith("1 of 1 cells agree")
+    assert "| lat_x2 | mean | 100 % of 60, 6/6 | 100 % of 200, 6/6 | agrees |" in good
+    late = report(some("lat_x2", *[Outcome("abort", 20)] * 60))
+    assert "0 of 1 cells agree" in late
+    assert "median differs" in late
+    assert "share differs" in report(some("lat_x2", *[Outcome()] * 60))
+    assert "share differs and over 1%" in report(some("AA_iid", *[Outcome("abort", 9)] * 6, *[Outcome()] * 54))
+
+
+def test_a_report_shows_what_the_default_policy_decides() -> None:
+    outcomes = [Outcome("abort", 13, "latency"), Outcome("promote", 60, None, {"latency": 20, "errors": 31})]
+    text = report([Result(Task(7, n, "AA_iid", "shipped"), "x", {SHIPPED: each}) for n, each in enumerate(outcomes)])
+    row = "| AA_iid | 2 | 50 % 13/13/13 | latency 1 | 50 % 60/60/60 | 0 % | 50 % 20/20/20 | 50 % 31/31/31 | 0 % |"
+    assert row in text
 
 
 def test_references_are_of_scenarios_and_columns() -> None:
     cells = list(references())
     assert max(Counter((cell.scenario, cell.column, cell.event) for cell in cells).values()) == 1
     for cell in cells:
-        assert cell.column in [column.name for column in columns_of(SCENARIOS[cell.scenario])]
+        assert cell.column in [column.name for column in columns_of(SCENARIOS[cell.scenario], "tables")]
         assert 0 <= cell.early + cell.hits <= cell.runs
         assert (cell.median is None) == (cell.hits == 0)
 

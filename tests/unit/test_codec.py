@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -23,7 +24,7 @@ KIB = 1024
 HEAD = len(b"canary-state") + 1
 
 
-def all_kinds(**settings: object) -> Plan:
+def all_kinds(**settings: Any) -> Plan:
     """Panes of a minute, so that blocks are short."""
     return plan_of(
         MetricRule("latency"),

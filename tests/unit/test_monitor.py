@@ -1,6 +1,7 @@
 """The contract of the fold: what a step takes, what it gives back, and when it is over."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -102,7 +103,7 @@ def test_there_is_no_verdict_before_anything_was_compared() -> None:
     assert [verdict.verdict for verdict in drive.of(Verdict)] == ["continue"]
 
 
-def abort(**settings: object) -> Drive:
+def abort(**settings: Any) -> Drive:
     return Drive(plan_of(LATENCY, ERRORS, CPU, **settings)).run(traffic(slower=3), range(10, 40))
 
 
@@ -200,7 +201,7 @@ def test_the_fingerprint_follows_the_policy_only() -> None:
     assert len(set(prints)) == 4
 
 
-def undecided(**settings: object) -> Plan:
+def undecided(**settings: Any) -> Plan:
     """A rollout that can neither abort nor promote."""
     return plan_of(LATENCY, ERRORS, **{"alpha": 1e-9, "alpha_promote": 1e-9, **settings})
 

@@ -57,7 +57,7 @@ def effect(found: Divergence, amount: float | None) -> str:
         return percent(amount)
     sign = "+" if amount > 0 else "\u2212" if amount < 0 else ""
     if found.unit in ("1", "%", "percent"):
-        return sign + points(amount if found.unit == "1" else amount / 100).replace(" points", f"{SPACE}pp")
+        return sign + points(amount if found.unit == "1" else amount / 100).replace("points", "pp")
     return sign + value(abs(amount), found.unit)
 
 

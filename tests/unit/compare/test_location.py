@@ -1,7 +1,7 @@
 """The accumulated comparison of distributions and gauges against the whole history, after every pane."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -23,6 +23,7 @@ from tests.compare_reference import (
     mixture,
     processes,
     safety,
+    shifted,
     track_of_means,
     track_of_quantiles,
 )
@@ -37,7 +38,7 @@ Shape = Callable[[Floats], None]
 """Changes [panes, 8] noise: adds effects, and gaps."""
 
 
-def plan_for(rule: MetricRule, **settings: object) -> Plan:
+def plan_for(rule: MetricRule, **settings: Any) -> Plan:
     """Panes of a minute, so that a block has six; nothing is ever decided."""
     return plan_of(
         rule,
@@ -141,9 +142,7 @@ def check(found: Divergence, tracks: list[Track], canary: Flags, plan: Plan, set
 def test_a_gauge_by_its_values(shape: Shape, worse_is: str) -> None:
     rule = MetricRule("m", kind="gauge", worse=worse_is)  # type: ignore[arg-type]
     plan, history = plan_for(rule), History.of(shape)
-    levels = np.array(
-        [[Gauge.of_values(np.array([0.4 + v])).mean if v == v else v for v in pane] for pane in history.values]
-    )
+    levels = np.rint((0.4 + history.values) * 2.0**32) / 2.0**32
     drive = Drive(plan).run(history.gauges(lambda values: 0.4 + values, "1"), range(FIRST, FIRST + PANES))
     for pane, found in enumerate(divergences(drive)):
         track = track_of_means(levels[: pane + 1], CANARY, BLOCK)
@@ -165,20 +164,25 @@ class Samples(NamedTuple):
     """Raw latencies by pane and instance; empty where an instance was silent."""
 
     panes: list[list[Floats]]
+    logs: Floats
+    """[panes, 8] their means of logarithms, as summaries have them."""
+    bins: list[list[Floats]]
+    """Their bins, cleared of each pane's level."""
 
     @classmethod
     def of(cls, shape: Shape, seed: int = 4) -> "Samples":
         rng, history = np.random.default_rng(seed), History.of(shape, seed)
         number = rng.integers(30, 60, history.values.shape)
-        return cls(
+        panes = [
             [
-                [
-                    100 * np.exp(level + rng.normal(0, 0.4, n)) if np.isfinite(level) else np.array([])
-                    for level, n in zip(levels, numbers, strict=True)
-                ]
-                for levels, numbers in zip(history.values.tolist(), number.tolist(), strict=True)
+                100 * np.exp(level + rng.normal(0, 0.4, n)) if np.isfinite(level) else np.array([])
+                for level, n in zip(levels, numbers, strict=True)
             ]
-        )
+            for levels, numbers in zip(history.values.tolist(), number.tolist(), strict=True)
+        ]
+        summaries = [[Distribution.of_values(values) for values in pane] for pane in panes]
+        logs = [[s.logs / s.count / 2**20 * np.log(2) if s.count else np.nan for s in pane] for pane in summaries]
+        return cls(panes, np.array(logs), shifted(panes, CANARY))
 
     def rows(self, pane: int) -> list[Row]:
         return [
@@ -189,16 +193,13 @@ class Samples(NamedTuple):
 
     def track(self, pane: int, view: str) -> Track:
         """One view's, up to and with a pane."""
-        panes = self.panes[: pane + 1]
-        if view != "mean":
-            return track_of_quantiles(panes, CANARY, BLOCK, float(view[1:]) / 100)
-        summaries = [[Distribution.of_values(values) for values in one] for one in panes]
-        logs = [[s.logs / s.count / 2**20 * np.log(2) if s.count else np.nan for s in one] for one in summaries]
-        return track_of_means(np.array(logs), CANARY, BLOCK)
+        if view == "mean":
+            return track_of_means(self.logs[: pane + 1], CANARY, BLOCK)
+        return track_of_quantiles(self.bins[: pane + 1], BLOCK, float(view[1:]) / 100)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("views", [("mean",), ("p50",), ("p50", "p95", "mean")], ids=str)
+@pytest.mark.parametrize("views", [("mean",), ("p50", "p95", "mean")], ids=str)
 def test_a_distribution(shape: Shape, views: tuple[str, ...]) -> None:
     rule = MetricRule("m", views=views)  # type: ignore[arg-type]
     plan, samples = plan_for(rule), Samples.of(shape)
@@ -211,14 +212,14 @@ def test_a_distribution(shape: Shape, views: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(("alpha", "since"), [(1e-2, 18), (1e-8, 24)])
 def test_a_late_change_is_found_by_a_restart(alpha: float, since: int) -> None:
-    """The change is in pane 26. A restart in the middle of good history speaks first, the one just before it loudest."""
+    """The change is in pane 26. A restart amid good history speaks first, the one just before the change loudest."""
     plan, history = plan_for(MetricRule("m", kind="gauge"), alpha=alpha), History.of(late)
     drive = Drive(plan).run(history.gauges(lambda values: 0.4 + values, "1"), range(FIRST, FIRST + PANES))
     last = drive.of(Divergence)[-1]
     assert drive.verdict.verdict == "abort"
     assert drive.verdict.at < (FIRST + 31) * 60_000
     assert (last.process, last.since) == ("restart", (FIRST + since) * 60_000)
-    assert f"than it was before {clock(last.since)} UTC" in last.text
+    assert f"than it was before {clock((FIRST + since) * 60_000)} UTC" in last.text
     assert last.low is not None
     assert last.low > 0
 
@@ -243,7 +244,7 @@ def test_a_mean_is_shown_as_the_geometric_mean_of_panes() -> None:
     assert last.canary.samples == PANES * 4
 
 
-def few(panes: int, number: int, **settings: object) -> list[Divergence]:
+def few(panes: int, number: int, **settings: Any) -> list[Divergence]:
     """A distribution of a few samples a pane."""
     drive = Drive(plan_for(MetricRule("m", views=("mean",)), **settings))
     rows = lambda pane: cohorts(lambda _c, at: [("m", latencies(100 + at, number=number))], pane)  # noqa: E731

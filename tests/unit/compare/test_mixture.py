@@ -28,7 +28,7 @@ def half_width(variance: float, freedom: float, tuning: float, alpha: float) -> 
 
 def tuned(v: float, alpha: float) -> float:
     """The mixture's precision at which a two-sided bound is tightest at intrinsic time `v`."""
-    return v / (2 * np.log(1 / alpha) + np.log(1 + 2 * np.log(1 / alpha)))
+    return float(v / (2 * np.log(1 / alpha) + np.log(1 + 2 * np.log(1 / alpha))))
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,9 @@ def test_equal_weights_give_the_textbook_pooled_form(rows: list[tuple[bool, floa
     assert close_to(found.factor, 1 / len(mine) + 1 / len(theirs))
     if len(values) > 2 and len(mine) > 1 and len(theirs) > 1 and found.scatter > 1e-6:
         pooled = found.difference / np.sqrt(found.scatter / (len(values) - 2) * found.factor)
-        moments = (number for side in (mine, theirs) for number in (side.mean(), side.std(ddof=1), len(side)))
-        assert pooled == pytest.approx(stats.ttest_ind_from_stats(*moments).statistic, rel=1e-6, abs=1e-6)
+        (a, sa, na), (b, sb, nb) = ((side.mean(), side.std(ddof=1), len(side)) for side in (mine, theirs))
+        textbook = stats.ttest_ind_from_stats(a, sa, na, b, sb, nb).statistic
+        assert pooled == pytest.approx(textbook, rel=1e-6, abs=1e-6)
 
 
 def example(seed: int) -> tuple[Floats, Floats, Flags]:

@@ -48,12 +48,12 @@ def test_the_grid_and_its_weights() -> None:
 
 @given(st.integers(0, 400), st.integers(0, 400), st.floats(0.5, 1e6), st.floats(0.5, 1e6))
 def test_a_panes_likelihood_is_binomial_given_the_total(mine: int, theirs: int, left: float, right: float) -> None:
-    wanted = stats.binom.logpmf(mine, mine + theirs, share(GRID, (left, right)))
+    wanted = np.asarray(stats.binom.logpmf(mine, mine + theirs, share(GRID, (left, right))))
     found = likelihood((mine, theirs), (left, right))
     usable = np.isfinite(wanted) & (wanted > -1e4)
     reference = int(np.flatnonzero(usable)[wanted[usable].argmax()])
     difference = (found - found[reference]) - (wanted - wanted[reference])
-    assert np.abs(difference[usable]).max() < 1e-6
+    assert np.abs(difference[usable]).max() < 1e-5
 
 
 def test_the_closed_form_of_a_constant_exposure_ratio() -> None:
@@ -110,7 +110,7 @@ def test_the_mean_e_value_is_at_most_1_for_every_ratio_of_the_null(
 ) -> None:
     """Summed over all splits of the total; exactly 1 at the margin."""
     splits = np.arange(total + 1)
-    profiles = np.array([likelihood((k, total - k), exposure) for k in splits])
+    profiles = np.array([likelihood((k, total - k), exposure) for k in range(total + 1)])
     for evidence, sign in ((log_e_above, -1), (log_e_below, 1)):
         values = np.exp(evidence(profiles, np.full(len(splits), GRID[margin])))
         for truth in (GRID[margin], GRID[margin] + sign * 0.1, GRID[margin] + sign * 1.0):
@@ -228,7 +228,7 @@ def test_the_interval_is_where_the_mixture_stays_under_its_level() -> None:
 @pytest.mark.parametrize(("events", "bounded"), [((40, 0), (True, False)), ((0, 40), (False, True))])
 def test_the_interval_is_open_where_nothing_bounds_it(events: tuple[int, int], bounded: tuple[bool, bool]) -> None:
     low, high = interval(likelihood(events, (10.0, 10.0)), 0.05)
-    assert (np.isfinite(low), np.isfinite(high)) == bounded
+    assert (bool(np.isfinite(low)), bool(np.isfinite(high))) == bounded
 
 
 @pytest.mark.parametrize("ratio", [0.5, 1.0, 3.0])

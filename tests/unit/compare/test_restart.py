@@ -127,9 +127,7 @@ def test_what_an_instance_always_has_cancels() -> None:
 
 
 def block_variance(values: Floats, canary: Flags, block: int) -> tuple[float, float]:
-    """The variance of a pane from block means, less their cohort's mean in the block and their instance's; with its
-    degrees of freedom.
-    """
+    """The variance of a pane, from block means less those of their cohort and instance; and its degrees of freedom."""
     means = values.reshape(-1, block, values.shape[1]).mean(1)
     blocks, instances = means.shape
     for side in (canary, ~canary):

@@ -1,7 +1,7 @@
 """The label of a metric, and when a cohort is silent."""
 
 from itertools import pairwise
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -43,7 +43,7 @@ MUCH = 1e-9
         ({"better": NEED, "harm": NEED, "effect": GATE}, "worse"),
     ],
 )
-def test_labels_follow_evidence_and_size(fields: dict[str, float], label: Label) -> None:
+def test_labels_follow_evidence_and_size(fields: dict[str, Any], label: Label) -> None:
     assert classify(PLAN, state_of(PLAN), 0, 0, found(**fields), stick(RULE)) == label
 
 

@@ -71,7 +71,7 @@ def test_an_instance_warms_up_before_it_counts() -> None:
 
 def test_each_instance_and_each_life_warms_up_by_itself() -> None:
     plan = plan_of(ORDERS, warmup=Duration(20 * SECOND))
-    state = start(plan, [])
+    state, cells = start(plan, []), Cells()
     for pane in range(5, 9):
         late = [row(pane, "canary", "late", "orders", Count(1))] if pane >= 6 else []
         again = [row(pane, "canary", "canary-0", "orders", Count(1), boot="2")] if pane >= 8 else []
