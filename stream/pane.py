@@ -12,6 +12,8 @@ from stream.state import Source, State
 from stream.summary import Count, Ratio, Summary
 
 Rows = dict[RowKey, Summary]
+REMEMBERED = 6
+"""Closed panes in which late samples of an open chunk can be told from those that were judged."""
 
 
 def receive(plan: Plan, state: State, event: Partial | SourceTime) -> None:
@@ -111,6 +113,7 @@ def _take(plan: Plan, state: State, pane: int) -> Rows:
             _keep_out(state, "late", sum(map(size, rows.values())))
             continue
         source.taken[pane] = {key: size(summary) for key, summary in rows.items()}
+        source.taken.pop(pane - REMEMBERED, None)
         _merge(merged, rows)
     for later in (state.kept_out_later, *(source.kept_out for source in state.sources.values())):
         for old in [number for number in later if number <= pane]:

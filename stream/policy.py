@@ -43,7 +43,7 @@ class MetricRule(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
     ] = None
     promote: Annotated[
         Tolerance | None,
-        Meta(description="promotion needs evidence of less harm; else twice `tolerate`, 5pp where that is 2pp"),
+        Meta(description="promotion needs evidence of less harm; else twice `tolerate`, 2.5 times if not relative"),
     ] = None
     margin: Annotated[
         Tolerance | None, Meta(description="a margin inside the test: evidence is for more than this; else 0")

@@ -30,7 +30,7 @@ class Source(Struct):
     rows: dict[int, dict[RowKey, Summary]] = {}
     """Rows of the open chunk, by pane."""
     taken: dict[int, dict[RowKey, int]] = {}
-    """Samples of the open chunk that closed panes have, by pane and row."""
+    """Samples of the open chunk that the latest closed panes have, by pane and row."""
     kept_out: dict[int, dict[str, int]] = {}
     """Samples of the open chunk that were kept out, by pane that is not closed yet and reason."""
 

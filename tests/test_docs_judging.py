@@ -14,9 +14,9 @@ from stream.compare.location import SKIPPED_SHARE
 from stream.compare.mixture import log_e
 from stream.compare.yardstick import LEARNED_FREEDOM, PRIOR_FREEDOM, Yardstick, yardstick
 from stream.judge.alerts import RELEASE
-from stream.judge.classify import FIRST_INTERVAL_MS, METRIC_PANES, SILENT_PANES
+from stream.judge.classify import METRIC_PANES
 from stream.judge.clean import ERROR_PANES, MOST_UNITS
-from stream.judge.observe import ALIVE_PANES
+from stream.judge.silence import FIRST_INTERVAL_MS, SILENT_PANES
 from stream.judge.verdict import CHANGE, PASSING_PANES, RULES
 from stream.outputs import Divergence, State
 from stream.partial import Row
@@ -68,7 +68,6 @@ NUMBERS = {
     "a metric has no data after": f"{METRIC_PANES} panes",
     "an error shows for": f"{ERROR_PANES} panes",
     "panes that one cohort's samples wait for the other's": f"{PATIENCE}",
-    "panes for which an instance is exposed to a rate's events after its last report": f"{ALIVE_PANES}",
     "gauges on the log scale may skip": f"{100 * SKIPPED_SHARE:.0f} % of their panes",
     "lives of instances in a rollout": f"{MOST_UNITS}",
 }

@@ -90,6 +90,24 @@ class ResidualHistogram(Struct):
         found = positions(flat, zeros.ravel(), shares, self.base, self.scale) * LN2
         return found.reshape(len(shares), *zeros.shape), kept.sum(2) + zeros
 
+    def sampling(self, shares: Floats, samples: Ints) -> Floats:
+        """The variance of an instance's statistic that its number of samples brings, [1 + Q]: mean, then quantiles.
+
+        All instances' residual bins are taken together; a quantile's standard error is half the distance of the
+        quantiles one standard error of the share apart (Woodruff 1952). The number is the harmonic mean of `samples`.
+        """
+        number = 1 / np.mean(1 / samples[samples > 0]) if (samples > 0).any() else np.inf
+        counts, zeros = self.kept[0].sum(0), self.zeros[0].sum(keepdims=True)
+        where = np.arange(len(counts)) + (self.base + 0.5)
+        total = max(int(counts.sum()), 1)
+        mean = float(where @ counts) / total
+        spread = max(float(where * where @ counts) / total - mean * mean, 0.0) * (LN2 / 2.0**self.scale) ** 2
+        step = np.sqrt(shares * (1 - shares) / number)
+        ends = np.concatenate((np.maximum(shares - step, 1e-9), np.minimum(shares + step, 1 - 1e-9)))
+        low, high = positions(counts[None], zeros, ends, self.base, self.scale)[:, 0].reshape(2, -1) * LN2
+        errors = np.nan_to_num(((high - low) / 2) ** 2, nan=0.0)
+        return np.concatenate((np.array([spread / number]), errors))
+
     def values(self, share: float) -> Floats:
         """The cohorts' quantile since the start, [2], canary first, not shifted."""
         found = positions(self.totals, self.total_zeros, np.array([share]), self.base, self.scale)[0]

@@ -47,6 +47,10 @@ class Look(NamedTuple):
     """Running sums for restarts, the open block included."""
     counts: Floats
     """Panes in them."""
+    sampling: Floats
+    """[V] the variance an instance's statistic has from its number of samples alone; 0 for gauges."""
+    age: Floats
+    """[V] mean number of panes of the instances that speak."""
 
 
 class Location(Struct):
@@ -189,12 +193,14 @@ class Location(Struct):
         least = plan.policy.min_panes
         speaking = (self.seen >= np.where(self.founder, least, max(least, LEAST))) & (self.seen > 0)
         values = self.sums / np.maximum(self.counts, 1)
-        sums, counts = self.sums.copy(), self.counts.copy()
+        sums, counts, sampling = self.sums.copy(), self.counts.copy(), np.zeros(len(self.views))
         for metric, histogram in enumerate(self.histograms):
             rows = self._quantiles(metric)
-            if histogram is not None and rows.start < rows.stop:
+            if histogram is not None:
                 shares = np.array([view.share for view in self.views[rows]])
                 found, samples = histogram.quantiles(shares, block=block)
+                noise = histogram.sampling(shares, samples[0])
+                sampling[self.starts[metric] : rows.stop] = noise[rows.start == self.starts[metric] :]
                 carried = np.isfinite(found) & (samples * (1 - shares[:, None, None]) >= 2 - 1e-9)
                 values[rows] = found[:, 0]
                 speaking[rows] &= carried[:, 0]
@@ -202,7 +208,8 @@ class Location(Struct):
                     open_ = np.where(carried[:, 1], self.open[rows], 0.0)
                     sums[rows] += np.where(open_ > 0, found[:, 1], 0.0) * open_
                     counts[rows] += open_
-        return Look(values, np.where(speaking, self.seen / (self.seen + CHURN), 0.0), sums, counts)
+        age = np.where(speaking, self.seen, 0.0).sum(1) / np.maximum(speaking.sum(1), 1)
+        return Look(values, np.where(speaking, self.seen / (self.seen + CHURN), 0.0), sums, counts, sampling, age)
 
     def values(self, view: int, canary: Flags, *, log: bool) -> tuple[float | None, float | None]:
         """The cohorts' values of a view since the start, canary first, in the metric's unit."""

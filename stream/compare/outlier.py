@@ -12,7 +12,7 @@ LEAST = 0.0953
 
 
 def find_outliers(
-    values: Floats, speaking: Flags, canary: Flags, found: Contrast, sticks: list[Yardstick]
+    values: Floats, speaking: Flags, canary: Flags, found: Contrast, sticks: list[Yardstick], expected: Floats
 ) -> list[Outlier | None]:
     """For each metric the canary's instance that is furthest out, with the evidence that any is.
 
@@ -22,15 +22,16 @@ def find_outliers(
         canary: [U], whether it is the canary's.
         found: [M], the cohorts' contrast of the same values.
         sticks: M settings.
+        expected: [M], the prior variance between healthy instances.
 
     Returns:
         None for metrics with fewer than two instances a side, or without evidence that one stands out.
     """
     mine, theirs = speaking & canary, (speaking & ~canary).sum(1)
     number = mine.sum(1)
-    prior, spread = np.array([s.freedom for s in sticks]), np.array([s.spread for s in sticks])
+    prior = np.array([s.freedom for s in sticks])
     freedom = np.maximum(theirs - 1, 0) + prior
-    variance = (found.spread + prior * spread**2) / freedom * (1 + 1 / np.maximum(theirs, 1))
+    variance = (found.spread + prior * expected) / freedom * (1 + 1 / np.maximum(theirs, 1))
     effects = np.where(mine, values - np.where(theirs > 0, found.center, 0.0)[:, None], 0.0)
     two_sided, sign = np.array([s.two_sided for s in sticks]), np.array([s.sign for s in sticks])
     harms = np.where(two_sided[:, None], np.abs(effects), sign[:, None] * effects)

@@ -19,6 +19,8 @@ DISPLAY_ALPHA = 0.05
 """Intervals that are shown are two-sided 95 % confidence sequences."""
 SHOWN = 0.5
 """Under this part of the evidence that is needed, the level is described, whatever contributes most."""
+MEMORY = 6.0
+"""Panes over which an instance's own noise is taken to last."""
 _FLOOR = 1 / 15
 """Instances are never taken to agree better than this part of the prior spread."""
 _LONE = "one {} instance cannot be told from its host: it takes two, or a stated `spread` between instances"
@@ -84,6 +86,8 @@ class Processes:
     """[P, V] log e-values for harm."""
     weights: Floats
     """[P + 1], with that of what has not begun."""
+    spread: Floats
+    """[V] prior variance between healthy instances."""
 
     @property
     def harm(self) -> Floats:
@@ -137,6 +141,16 @@ def weigh(location: Location, plan: Plan, sticks: list[Yardstick], canary: Flags
     return out
 
 
+def expected_spread(frame: Frame, look: Look) -> Floats:
+    """The prior variance between healthy instances' statistics as old as they are, [V].
+
+    To the spread between hosts comes what few samples bring; and where the spread is stated, hence trusted, noise of
+    its own size with a memory of about six panes.
+    """
+    young = np.where(frame.known, 1 + MEMORY / (MEMORY - 1 + np.maximum(look.age, 1)), 1.0)
+    return np.asarray(frame.spread * young + look.sampling)
+
+
 def _processes(location: Location, look: Look, plan: Plan, frame: Frame, canary: Flags) -> Processes:
     restarts = location.restarts
     change, change_weights, inverse = restarts.changes(look.sums, look.counts)
@@ -145,7 +159,8 @@ def _processes(location: Location, look: Look, plan: Plan, frame: Frame, canary:
     speaking = weights > 0
     found = contrast(values, weights, canary)
     prior = np.concatenate((frame.prior[None], restarts.freedom))
-    scatter = np.concatenate((frame.spread[None], restarts.noise * inverse)) * prior
+    spread = expected_spread(frame, look)
+    scatter = np.concatenate((spread[None], restarts.noise * inverse)) * prior
     freedom = np.maximum(found.canary + found.baseline - 2, 0) + prior
     speaks = (found.canary > 0) & (found.baseline > 0) & (freedom >= 2)
     with np.errstate(invalid="ignore"):
@@ -159,7 +174,7 @@ def _processes(location: Location, look: Look, plan: Plan, frame: Frame, canary:
     share = plan.policy.restart_weight
     parts, rest = restart_weights(restarts.blocks, plan.planned)
     shares = np.concatenate(([1 - share], share * parts, [share * rest]))
-    return Processes(values, speaking, found, variance, np.where(speaks, freedom, 0.0), logs, shares)
+    return Processes(values, speaking, found, variance, np.where(speaks, freedom, 0.0), logs, shares, spread)
 
 
 def _describe(out: list[Evidence], location: Location, processes: Processes, views: Ints, leading: Ints) -> None:
@@ -183,7 +198,8 @@ def _reach(
     """The interval of each effect, and what the level could resolve."""
     rows, columns = np.concatenate((leading, np.zeros_like(first))), np.concatenate((views, first))
     freedom = processes.freedom[rows, columns]
-    resolve = [2 * exp(-plan.need[evidence.rule]) for evidence in out]
+    heard = 1 - plan.policy.restart_weight
+    resolve = [2 * heard * exp(-plan.need[evidence.rule]) for evidence in out]
     alphas = np.array([DISPLAY_ALPHA] * len(out) + resolve)
     half = radius(processes.variance[rows, columns], np.maximum(freedom, 1), frame.tuning[columns], alphas)
     half = np.where(freedom > 0, half, np.inf).tolist()
@@ -215,7 +231,7 @@ def _alone(out: list[Evidence], processes: Processes, sticks: list[Yardstick], f
     speaking = processes.speaking[0, first]
     mine, theirs = (speaking & canary).sum(1).tolist(), (speaking & ~canary).sum(1).tolist()
     level = Contrast(*(part[0, first] for part in processes.found))
-    outliers = find_outliers(processes.values[0, first], speaking, canary, level, sticks)
+    outliers = find_outliers(processes.values[0, first], speaking, canary, level, sticks, processes.spread[first])
     for evidence, stick, outlier, here, there in zip(out, sticks, outliers, mine, theirs, strict=True):
         evidence.outlier = outlier
         if here and there and not stick.known and 1 in (here, there):

@@ -1,1 +1,1 @@
-"""Telemetry to rows: which rollout, cohort and pane each sample belongs to, summed exactly. `chunk.py` is the way in."""
+"""Telemetry to rows: the rollout, cohort and pane of each sample, summed exactly. `chunk.py` is the way in."""

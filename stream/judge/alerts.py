@@ -7,8 +7,9 @@ from typing import NamedTuple
 from stream.compare.evidence import Evidence
 from stream.compare.yardstick import Yardstick
 from stream.judge import sentence
-from stream.judge.classify import harm_of, silent_panes
+from stream.judge.classify import harm_of
 from stream.judge.clean import MOST_UNITS, Cells
+from stream.judge.silence import silent_panes
 from stream.judge.verdict import Situation
 from stream.outputs import AlertKind
 from stream.state import Firing

@@ -4,14 +4,11 @@ from stream.compare.evidence import Evidence
 from stream.compare.location import SKIPPED_SHARE
 from stream.compare.yardstick import Yardstick
 from stream.judge.clean import ERROR_PANES
+from stream.judge.silence import silence
 from stream.outputs import State as Label
 from stream.plan import Plan
-from stream.state import Feed, State
+from stream.state import State
 
-SILENT_PANES = 3
-"""A cohort is silent after so many panes without a sample ..."""
-FIRST_INTERVAL_MS = 30_000
-"""... and twice its reporting interval, which is taken for this before it is known."""
 METRIC_PANES = 30
 """A metric has no data after so many panes without a sample from a cohort that still reports others."""
 
@@ -54,23 +51,3 @@ def lacks_data(plan: Plan, state: State, pane: int, rule: int) -> bool:
     fed = state.counts.fed[metric.place] if metric.kind in ("ratio", "rate") else metric.fed
     limits = [max(silence(plan, feed), METRIC_PANES) for feed in state.feeds]
     return any(newest is None or pane - newest >= limit for newest, limit in zip(fed, limits, strict=True))
-
-
-def silence(plan: Plan, feed: Feed) -> float:
-    """After how many panes without a sample a cohort is silent.
-
-    The reporting interval is the longest distance between panes with samples, but for one: a single outage in the
-    past does not make the watch slower.
-    """
-    if feed.number == 0:
-        interval = FIRST_INTERVAL_MS / plan.pane_ms
-    else:
-        interval = feed.gaps[1] if feed.number >= SILENT_PANES else feed.gaps[0]
-    return max(SILENT_PANES, 2 * interval)
-
-
-def silent_panes(plan: Plan, state: State, pane: int, side: int) -> float | None:
-    """For how many panes a cohort (0 canary, 1 baseline) has been silent; None while it is not."""
-    feed = state.feeds[side]
-    since = pane - feed.last if feed.last is not None else pane - (state.begun if state.begun is not None else pane) + 1
-    return since if since >= silence(plan, feed) else None

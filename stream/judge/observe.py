@@ -8,12 +8,10 @@ from stream.compare.evidence import Evidence
 from stream.compare.weigh import weigh
 from stream.compare.yardstick import Yardstick, yardstick
 from stream.judge.clean import Cells
+from stream.judge.silence import silence
 from stream.plan import Plan
 from stream.policy import MetricRule
 from stream.state import Metric, State
-
-ALIVE_PANES = 3
-"""A unit is exposed to a rate's events for so many panes after it last reported anything."""
 
 
 def observe(plan: Plan, state: State, pane: int, cells: Cells) -> dict[int, Evidence]:
@@ -46,7 +44,11 @@ def stick_of(plan: Plan, state: State, rule: int) -> Yardstick:
 
 
 def _resolve(rule: MetricRule, metric: Metric) -> Yardstick | str:
-    return yardstick(rule, metric.kind or rule.kind or ("ratio" if rule.of else "distribution"), metric.unit)
+    if metric.kind is not None:
+        return yardstick(rule, metric.kind, metric.unit)
+    pointed = any(t is not None and t.unit == "pp" for t in (rule.tolerate, rule.promote, rule.margin, rule.spread))
+    likely = "ratio" if rule.of else "gauge" if pointed or rule.scale else "distribution"
+    return yardstick(rule, rule.kind or likely, "1" if pointed else "")
 
 
 def _take_up(plan: Plan, state: State, cells: Cells) -> None:
@@ -94,12 +96,13 @@ def _add(plan: Plan, state: State, pane: int, cells: Cells, canary: Flags) -> No
 
 
 def _exposed(plan: Plan, state: State, pane: int) -> list[int]:
-    """Units past their warm-up that reported lately: those on which events could have been seen."""
+    """Units past their warm-up that are not silent: those on which events could have been seen."""
     units, warmup = state.units, plan.policy.warmup.ms
+    patience = {cohort: silence(plan, feed) for cohort, feed in zip(("canary", "baseline"), state.feeds, strict=True)}
     return [
         unit
-        for unit, (first, last) in enumerate(zip(units.first, units.last, strict=True))
-        if pane - last < ALIVE_PANES and (pane - first) * plan.pane_ms >= warmup
+        for unit, (name, first, last) in enumerate(zip(units.names, units.first, units.last, strict=True))
+        if pane - last < patience[name.cohort] and (pane - first) * plan.pane_ms >= warmup
     ]
 
 

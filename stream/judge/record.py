@@ -83,7 +83,7 @@ class Scribe:
             groups={name: rounded(score) or 0.0 for name, score in standing.groups.items()},
             metrics={r.name: label for r, label in zip(self.plan.rules, self.situation.labels, strict=True)},
             counts=dict(sorted(self.state.kept_out.items())),
-            text=self._warming() if self.state.origin is None else sentence.waiting(self.plan, self.situation.labels),
+            text=self._standing(rule),
         )
 
     def verdict(self, rule: Rule) -> Verdict:
@@ -141,7 +141,11 @@ class Scribe:
                 return "judge_error" if kind == "judge_error" else "no_data"
         return "warming_up" if self.state.origin is None else "continue"
 
-    def _warming(self) -> str:
+    def _standing(self, rule: Rule | None) -> str:
+        if rule is not None and rule.verdict != "continue":
+            return self._why(rule, self.situation.worst if rule.name == "critical_metric" else None)
+        if self.state.origin is not None:
+            return sentence.waiting(self.plan, self.situation.labels)
         warmup = duration(self.plan.policy.warmup.ms)
         return f"Nothing is compared yet: what an instance reports in its first {warmup} does not count."
 

@@ -10,6 +10,8 @@ from stream.arrays import Flags, Floats, Ints
 
 GRID: Floats = np.linspace(-np.log(64), np.log(64), 257)
 BLOCK, FIRST, LEAST = 30, 3, 6
+OCTAVE = float(np.log(2)) / 32
+"""Width of a bin."""
 
 
 def log_e(difference: Floats, variance: Floats, freedom: Floats | float, tuning: float, margin: float = 0.0) -> Floats:
@@ -34,11 +36,11 @@ def inverse(canary: Flags) -> float:
     return float(1 / canary.sum() + 1 / (~canary).sum())
 
 
-def level_of(values: Floats, canary: Flags, spread: float, tuning: float, margin: float = 0.0, sign: int = 1) -> Floats:
-    """Evidence from accumulated statistics [panes, K], with a prior spread worth 4 degrees of freedom."""
+def level_of(values: Floats, canary: Flags, prior: Floats, tuning: float, margin: float = 0.0, sign: int = 1) -> Floats:
+    """Evidence from accumulated statistics [panes, K], with a prior variance [panes] worth 4 degrees of freedom."""
     difference, scatter = between(values, canary)
     freedom = len(canary) - 2 + 4
-    variance = (scatter + 4 * spread**2) / freedom * inverse(canary)
+    variance = (scatter + 4 * prior) / freedom * inverse(canary)
     return log_e(sign * difference, variance, freedom, tuning, sign * margin)
 
 
@@ -102,25 +104,31 @@ def count_restarts(events: Ints, trials: Ints, canary: Flags, planned: int) -> F
     return np.log(total / planned)
 
 
-def residual_quantiles(counts: Ints, canary: Flags, share: float) -> Floats:
-    """Log quantiles of each instance's histogram since the start, [panes, K], cleared of the panes' common level.
-
-    Args:
-        counts: [panes, K, bins] at 32 bins an octave.
-        canary: [K].
-        share: the quantile's.
-    """
+def residuals(counts: Ints, canary: Flags) -> Ints:
+    """Histograms since the start, [panes, K, bins] at 32 bins an octave, cleared of the panes' common level."""
     sides = np.stack([counts[:, canary].sum(1), counts[:, ~canary].sum(1)], axis=1)
-    common = _quantile(sides, 0.5).mean(1)
+    common = quantile(sides, np.array(0.5)).mean(1)
     shift = np.rint(common - common[0]).astype(int)
-    shifted = np.stack([np.roll(pane, -by, axis=1) for pane, by in zip(counts, shift, strict=True)])
-    return np.asarray(_quantile(shifted.cumsum(0), share) / 32 * np.log(2))
+    moved = np.stack([np.roll(pane, -by, axis=1) for pane, by in zip(counts, shift, strict=True)])
+    return np.asarray(moved.cumsum(0))
 
 
-def _quantile(counts: Ints, share: float) -> Floats:
+def quantile(counts: Ints, share: Floats) -> Floats:
     """Position in bins, linear inside one, along the last axis."""
     running = counts.cumsum(-1)
-    goal = share * running[..., -1:]
+    goal = share[..., None] * running[..., -1:]
     place = (running < goal).sum(-1, keepdims=True)
     inside = 1 - (np.take_along_axis(running, place, -1) - goal) / np.take_along_axis(counts, place, -1)
     return np.asarray((place + inside)[..., 0])
+
+
+def sampling(kept: Ints, share: float) -> Floats:
+    """Variance of an instance's log quantile, or of its mean for share 0, from its number of samples alone, [panes]."""
+    number, together = 1 / (1 / kept.sum(2)).mean(1), kept.sum(1)
+    if share == 0:
+        places, weight = np.arange(kept.shape[2]), together / together.sum(1, keepdims=True)
+        mean = (places * weight).sum(1, keepdims=True)
+        return np.asarray(((places - mean) ** 2 * weight).sum(1) * OCTAVE**2 / number)
+    step = np.sqrt(share * (1 - share) / number)
+    width = quantile(together, share + step) - quantile(together, share - step)
+    return np.asarray((width * OCTAVE / 2) ** 2)

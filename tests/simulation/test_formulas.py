@@ -81,20 +81,36 @@ def mixed(level: Floats, change: Floats) -> Floats:
     return np.asarray(np.logaddexp(level, change) - np.log(2))
 
 
+def latency_prior(name: str, share: float) -> Floats:
+    return np.asarray(0.03**2 + by.sampling(by.residuals(bins(name), canary(name)), share))
+
+
+def mean_prior(name: str) -> Floats:
+    return latency_prior(name, 0)
+
+
+def cpu_prior(name: str) -> Floats:
+    return np.full(len(panes(name)), 0.015**2)
+
+
 @latency_scenarios
 @pytest.mark.parametrize(
-    ("column", "values", "spread", "tuning", "limit"),
-    [("mean", log_means, 0.03, 0.10, LOG_110), ("cpu", cpu, 0.015, 0.05, 0.05)],
+    ("column", "values", "prior", "tuning", "limit"),
+    [("mean", log_means, mean_prior, 0.10, LOG_110), ("cpu", cpu, cpu_prior, 0.05, 0.05)],
 )
 def test_level_and_restarts(
-    name: str, column: str, values: Callable[[str], Floats], spread: float, tuning: float, limit: float
+    name: str,
+    column: str,
+    values: Callable[[str], Floats],
+    prior: Callable[[str], Floats],
+    tuning: float,
+    limit: float,
 ) -> None:
-    found, who = values(name), canary(name)
-    level = by.level_of(by.running_mean(found), who, spread, tuning)
-    safe = by.level_of(by.running_mean(found), who, spread, tuning, limit, sign=-1)
-    harm_found, safe_found = evidence(name, column)
-    assert_same(harm_found, level)
-    assert_same(safe_found, safe)
+    found, who, expected = values(name), canary(name), prior(name)
+    level = by.level_of(by.running_mean(found), who, expected, tuning)
+    harm, safe = evidence(name, column)
+    assert_same(harm, level)
+    assert_same(safe, by.level_of(by.running_mean(found), who, expected, tuning, limit, sign=-1))
     both, _ = evidence(name, f"{column} + restarts")
     assert_same(both, mixed(level, by.restarts(found, who, tuning, PLANNED)))
 
@@ -103,9 +119,9 @@ def test_level_and_restarts(
 def test_errors(name: str) -> None:
     (events, trials), who = counts(name), canary(name)
     level = by.counts_of(events, trials, who)
-    harm_found, safe_found = evidence(name, "errors")
-    assert_same(harm_found, level)
-    assert_same(safe_found, by.counts_of(events, trials, who, LOG_150, sign=-1))
+    harm, safe = evidence(name, "errors")
+    assert_same(harm, level)
+    assert_same(safe, by.counts_of(events, trials, who, LOG_150, sign=-1))
     both, _ = evidence(name, "errors + restarts")
     assert_same(both, mixed(level, by.count_restarts(events, trials, who, PLANNED)))
 
@@ -113,7 +129,8 @@ def test_errors(name: str) -> None:
 @latency_scenarios
 @pytest.mark.parametrize("share", [0.95, 0.99])
 def test_quantiles(name: str, share: float) -> None:
-    values, who = by.residual_quantiles(bins(name), canary(name), share), canary(name)
-    harm_found, safe_found = evidence(name, f"p{100 * share:g}")
-    assert_same(harm_found, by.level_of(values, who, 0.03, 0.10))
-    assert_same(safe_found, by.level_of(values, who, 0.03, 0.10, LOG_110, sign=-1))
+    who, expected = canary(name), latency_prior(name, share)
+    values = by.quantile(by.residuals(bins(name), who), np.array(share)) * by.OCTAVE
+    harm, safe = evidence(name, f"p{100 * share:g}")
+    assert_same(harm, by.level_of(values, who, expected, 0.10))
+    assert_same(safe, by.level_of(values, who, expected, 0.10, LOG_110, sign=-1))

@@ -230,6 +230,16 @@ def test_only_what_was_not_judged_counts_as_late() -> None:
     assert kept_out(state) == {"late": 1}
 
 
+def test_a_chunk_that_goes_on_for_long_does_not_make_the_state_grow() -> None:
+    state = receiver()
+    sizes = []
+    for pane in range(7, 100):
+        receive(PLAN, state, ONE(0, pane, end(pane), *(orders(pane, 1, f"i{number}") for number in range(50))))
+        assert [at for at, _ in closed(state)] == [pane]
+        sizes.append(len(dump(state)))
+    assert sizes[-1] < 1.3 * sizes[9]
+
+
 def test_what_condense_kept_out_is_counted_once_a_chunk() -> None:
     state = receiver("one", "two")
     receive(PLAN, state, ONE(0, 1, 7 * PANE, negative=2))

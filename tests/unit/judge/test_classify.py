@@ -5,7 +5,8 @@ from typing import Any, get_args
 
 import pytest
 
-from stream.judge.classify import classify, harm_of, silence, silent_panes
+from stream.judge.classify import classify, harm_of
+from stream.judge.silence import silence, silent_panes
 from stream.monitor import start
 from stream.outputs import Alert, Divergence
 from stream.outputs import State as Label
