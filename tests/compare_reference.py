@@ -13,7 +13,7 @@ from scipy import special
 from stream.arrays import Flags, Floats
 from stream.compare.yardstick import Yardstick
 
-LEAST, CHURN, MOST_FREEDOM = 6, 12.0, 8.0
+LEAST, CHURN, MOST_FREEDOM, MEMORY = 6, 12.0, 8.0, 6.0
 BEYOND = 2
 """Samples of an instance that must lie beyond a quantile before it counts."""
 
@@ -44,15 +44,20 @@ class Track:
     """[U] the statistic since the start."""
     founders: Flags
     """[U] instances of the first pane."""
+    sampling: float = 0.0
+    """The variance that an instance's statistic has from its number of samples alone."""
 
 
 def residuals(values: Floats, canary: Flags) -> Floats:
-    """Values less their pane's level, the mean of both cohorts' means."""
-    sides = [np.nanmean(values[:, side], axis=1, keepdims=True) for side in (canary, ~canary)]
-    return np.asarray(values - (sides[0] + sides[1]) / 2)
+    """Values less their pane's level, the mean of both cohorts' means; nan where a cohort has none."""
+    numbers = [np.isfinite(values[:, side]).sum(1, keepdims=True) for side in (canary, ~canary)]
+    sums = [np.nansum(values[:, side], axis=1, keepdims=True) for side in (canary, ~canary)]
+    means = [total / np.maximum(number, 1) for total, number in zip(sums, numbers, strict=True)]
+    both = (numbers[0] > 0) & (numbers[1] > 0)
+    return np.where(both, values - (means[0] + means[1]) / 2, np.nan)
 
 
-def track_of_means(values: Floats, canary: Flags, block: int) -> Track:
+def track_of_means(values: Floats, canary: Flags, block: int, sampling: float = 0.0) -> Track:
     """The mean view: a value a pane."""
     left = residuals(values, canary)
     parts = [left[at : at + block] for at in range(0, len(left), block)]
@@ -60,7 +65,7 @@ def track_of_means(values: Floats, canary: Flags, block: int) -> Track:
     sums = np.array([np.nansum(part, axis=0) for part in parts])
     whole = np.nansum(left, axis=0) / np.maximum(np.isfinite(left).sum(0), 1)
     means = np.where(panes > 0, sums / np.maximum(panes, 1), np.nan)
-    return Track(means, panes, panes.sum(0), whole, np.isfinite(values[0]))
+    return Track(means, panes, panes.sum(0), whole, np.isfinite(values[0]), sampling)
 
 
 def shifted(samples: list[list[Floats]], canary: Flags) -> list[list[Floats]]:
@@ -82,7 +87,23 @@ def track_of_quantiles(bins: list[list[Floats]], block: int, share: float) -> Tr
     panes = np.array([[sum(len(b) > 0 for b in column) for column in zip(*part, strict=True)] for part in parts])
     blocks = np.array([_each(part, share) for part in parts])
     carried = np.where(np.isfinite(blocks), panes, 0.0)
-    return Track(blocks, carried, panes.sum(0).astype(np.float64), _each(bins, share), present(bins[0]))
+    seen, noise = panes.sum(0).astype(np.float64), sampling_variance(bins, share)
+    return Track(blocks, carried, seen, _each(bins, share), present(bins[0]), noise)
+
+
+def sampling_variance(bins: list[list[Floats]], share: float | None) -> float:
+    """Of a mean (no share), that of a bin's centre over the number of samples; of a quantile, by its neighbours.
+
+    All instances are taken together; their number of samples is the harmonic mean.
+    """
+    numbers = np.array([sum(map(len, instance)) for instance in zip(*bins, strict=True)])
+    number = 1 / (1 / numbers[numbers > 0]).mean()
+    pooled = np.concatenate([values for pane in bins for values in pane])
+    if share is None:
+        return float(np.var((pooled + 0.5) * np.log(2) / 32) / number)
+    error = np.sqrt(share * (1 - share) / number)
+    near, far = (quantile(pooled, float(np.clip(share + step, 1e-9, 1 - 1e-9))) for step in (-error, error))
+    return float(((far - near) * np.log(2) / 2) ** 2)
 
 
 def present(pane: list[Floats]) -> Flags:
@@ -126,7 +147,11 @@ def processes(track: Track, canary: Flags, stick: Yardstick, starts: list[int], 
     speaks = (panes >= np.where(track.founders, 1, LEAST)) & (panes > 0) & np.isfinite(track.level)
     weights = np.where(speaks, panes / (panes + CHURN), 0.0)
     alone = min((speaks & canary).sum(), (speaks & ~canary).sum()) < 2
-    out = [_process(None, track.level, weights, canary, stick, stick.spread**2, stick.freedom, quiet=bool(alone))]
+    age = float(panes[speaks].mean()) if speaks.any() else 0.0
+    young = 1 + MEMORY / (MEMORY - 1 + max(age, 1.0)) if stick.known else 1.0
+    prior = stick.spread**2 * young + track.sampling
+    quiet = bool(alone) and not stick.known
+    out = [_process(None, track.level, weights, canary, stick, prior, stick.freedom, quiet=quiet)]
     for start in starts:
         out.append(_restart(track, canary, stick, start, start // block))
     return out

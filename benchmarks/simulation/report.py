@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.simulation.agreement import exceeds, median_agrees, shares_agree
-from benchmarks.simulation.columns import ALPHA, SHIPPED, Outcome
+from benchmarks.simulation.columns import ALPHA, COLUMNS, SHIPPED, Outcome
 from benchmarks.simulation.reference import Event, Reference, references
 from benchmarks.simulation.replicate import Result
 from benchmarks.simulation.scenarios import SCENARIOS
@@ -19,6 +19,7 @@ _TITLES: dict[Event, str] = {
     "safe": "Shown safe (latency within 10 %, errors within 50 %, alpha 0.01)",
 }
 
+_WITHOUT = "no reference"
 _HEAD = ("| scenario | column | ours | reference | |", "|---|---|---|---|---|")
 
 
@@ -64,8 +65,9 @@ def report(results: Sequence[Result]) -> str:
         rows = list(_rows(event, grouped))
         if rows:
             lines += ["", f"## {title}", "", *_HEAD, *rows]
-        number += len(rows)
-        differing += [row for row in rows if not row.endswith("| agrees |")]
+        compared = [row for row in rows if not row.endswith(f"| {_WITHOUT} |")]
+        number += len(compared)
+        differing += [row for row in compared if not row.endswith("| agrees |")]
     head = [f"{number - len(differing)} of {number} cells agree with their reference."]
     if differing:
         head += ["These do not:", "", *_HEAD, *differing]
@@ -73,16 +75,19 @@ def report(results: Sequence[Result]) -> str:
 
 
 def _rows(event: Event, grouped: dict[tuple[str, str], list[Outcome]]) -> Iterator[str]:
+    """A row for each cell with a reference; of aborts, for each with results."""
     known = {(cell.scenario, cell.column): cell for cell in references() if cell.event == event}
-    for scenario in SCENARIOS.values():
-        for (name, column), other in known.items():
-            outcomes = grouped.get((name, column), [])
-            if name == scenario.name and outcomes:
-                cell = Cell.of(event, scenario.setting.onset, outcomes)
-                ours = _shown(cell.runs, cell.early, len(cell.delays), *_quantiles(cell.delays))
-                theirs = _shown(other.runs, other.early, other.hits, other.median, other.late)
-                healthy = scenario.healthy and event != "safe"
-                yield f"| {name} | {column} | {ours} | {theirs} | {cell.verdict(other, healthy=healthy)} |"
+    for scenario, column in ((scenario, column) for scenario in SCENARIOS.values() for column in COLUMNS):
+        outcomes, other = grouped.get((scenario.name, column), []), known.get((scenario.name, column))
+        if not outcomes or column == SHIPPED or (other is None and event != "abort"):
+            continue
+        cell = Cell.of(event, scenario.setting.onset, outcomes)
+        ours = _shown(cell.runs, cell.early, len(cell.delays), *_quantiles(cell.delays))
+        theirs, verdict = "–", _WITHOUT
+        if other is not None:
+            theirs = _shown(other.runs, other.early, other.hits, other.median, other.late)
+            verdict = cell.verdict(other, healthy=scenario.healthy and event != "safe")
+        yield f"| {scenario.name} | {column} | {ours} | {theirs} | {verdict} |"
 
 
 def _shown(runs: int, early: int, hits: int, median: float | None, late: float | None) -> str:

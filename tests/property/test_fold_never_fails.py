@@ -60,7 +60,9 @@ class Burst(NamedTuple):
             case "distribution":
                 return Distribution.of_values(self.scale * rng.lognormal(0, 0.5, min(self.number, 60)).clip(0, 1.0))
             case "histogram":
-                return Distribution.of_histogram(int(rng.integers(-3, 8)), int(rng.integers(-40, 40)), [min(self.number, 2**47)], 1)
+                return Distribution.of_histogram(
+                    int(rng.integers(-3, 8)), int(rng.integers(-40, 40)), [min(self.number, 2**47)], 1
+                )
             case "gauge":
                 return Gauge.of_values(self.scale * rng.uniform(-1, 1, 2))
             case "ratio":

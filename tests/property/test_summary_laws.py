@@ -115,6 +115,6 @@ def test_a_ratio_counts_hits(values: list[bool]) -> None:
 def test_tables_and_sorting_count_alike(samples: list[tuple[int, float]]) -> None:
     group, values = np.array([(0, 1.0), (1, 0.0), (2, 9.0), *samples]).T
     found = [bits(summary) for summary in distributions(group.astype(np.int64), 3, values.copy())]
-    with patch("stream.groups._DENSE", 0):
+    with patch("stream.condense.groups._DENSE", 0):
         assert [bits(summary) for summary in distributions(group.astype(np.int64), 3, values.copy())] == found
     assert found == [bits(Distribution.of_values(values[group == number])) for number in range(3)]

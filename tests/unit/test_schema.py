@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 import pytest
 
 from stream.document.parse import parse_document
@@ -14,12 +13,13 @@ from stream.exact import Exact
 from stream.outputs import Action, Alert, Divergence, Drivers, Score, Side, Verdict
 from stream.partial import Partial, Row, RowKey
 from stream.policy import MetricRule, Policy
-from stream.quantity import Duration, Tolerance, encode_quantity
+from stream.quantity import Duration, Tolerance
 from stream.rollout import Rollout
 from stream.sample import Telemetry
 from stream.schema import MESSAGES, schemas
 from stream.summary.count import Count
 from stream.summary.gauge import Gauge
+from stream.wire import encode_json
 
 SCHEMAS = schemas()
 SIDE = Side(value=0.1, instances=3, samples=100)
@@ -162,7 +162,7 @@ def validator(name: str) -> Any:
 
 
 def plain(example: object) -> Any:
-    return json.loads(msgspec.json.encode(example, enc_hook=encode_quantity))
+    return json.loads(encode_json(example))
 
 
 def parts(schema: object) -> Iterator[dict[str, Any]]:

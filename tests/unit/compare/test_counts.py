@@ -170,6 +170,21 @@ def test_a_rate_is_of_events_by_instance_and_second() -> None:
     assert last.canary.samples == history.events[:, CANARY].sum()
 
 
+@pytest.mark.xfail(reason="a report of a minute counts against the exposure of the pane that it comes in")
+def test_healthy_cohorts_that_report_at_different_intervals_have_the_same_rate() -> None:
+    def rows(pane: int) -> list[Row]:
+        def reported(cohort: Cohort, _number: int) -> list[tuple[str, Summary]]:
+            every = 6 if cohort == "canary" else 1
+            return [("m", Count(100 * every))] if (pane - FIRST) % every == every - 1 else []
+
+        return cohorts(reported, pane)
+
+    drive = Drive(plan_for(MetricRule("m", kind="rate"), warmup=Duration(2 * MINUTE)))
+    found = drive.run(rows, range(FIRST, FIRST + 60)).of(Divergence)
+    assert found[-1].canary.value == pytest.approx(found[-1].baseline.value, rel=0.15)
+    assert max(one.evidence for one in found) < 1
+
+
 def test_an_instance_is_exposed_for_three_panes_after_it_reported_anything() -> None:
     """Counters that nothing happened on are often not sent at all."""
 

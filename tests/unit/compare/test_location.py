@@ -23,6 +23,7 @@ from tests.compare_reference import (
     mixture,
     processes,
     safety,
+    sampling_variance,
     shifted,
     track_of_means,
     track_of_quantiles,
@@ -104,7 +105,7 @@ class History(NamedTuple):
             return [
                 row(pane, cohort, name, "m", Gauge.of_values(np.array([value])), unit=unit)
                 for (cohort, name), value in zip(NAMES, found.tolist(), strict=True)
-                if np.isfinite(value)
+                if not np.isnan(value)
             ]
 
         return rows
@@ -160,6 +161,18 @@ def test_a_gauge_by_its_logarithms_without_an_end(shape: Shape) -> None:
         check(found, [track], CANARY, plan, stick(rule, "gauge", "By"))
 
 
+def test_a_pane_in_which_a_cohort_has_nothing_positive_does_not_count() -> None:
+    rule = MetricRule("m", kind="gauge")
+    plan, history = plan_for(rule), History.of(even, seed=5)
+    history.values[[[5], [20], [21]], np.flatnonzero(CANARY)] = -np.inf
+    history.values[:3, 6] = np.nan
+    drive = Drive(plan).run(history.gauges(lambda values: 2e9 * np.exp(values), "By"), range(FIRST, FIRST + PANES))
+    history.values[~np.isfinite(history.values)] = np.nan
+    for pane, found in enumerate(divergences(drive)):
+        track = track_of_means(history.values[: pane + 1], CANARY, BLOCK)
+        check(found, [track], CANARY, plan, stick(rule, "gauge", "By"))
+
+
 class Samples(NamedTuple):
     """Raw latencies by pane and instance; empty where an instance was silent."""
 
@@ -194,7 +207,8 @@ class Samples(NamedTuple):
     def track(self, pane: int, view: str) -> Track:
         """One view's, up to and with a pane."""
         if view == "mean":
-            return track_of_means(self.logs[: pane + 1], CANARY, BLOCK)
+            noise = sampling_variance(self.bins[: pane + 1], None)
+            return track_of_means(self.logs[: pane + 1], CANARY, BLOCK, noise)
         return track_of_quantiles(self.bins[: pane + 1], BLOCK, float(view[1:]) / 100)
 
 

@@ -14,13 +14,15 @@ from tests.judge_helpers import stick
 
 RULE = MetricRule("latency")
 CANARY = np.arange(8) < 4
+SPREAD = np.full(3, 0.03**2)
+"""The variance that is expected between healthy instances."""
 USUAL = np.array([0.00, 0.02, -0.01, 0.01, 0.0, 0.01, -0.02, 0.02])
 
 
 def found(values: Floats, settings: Yardstick | None = None, speaking: Flags | None = None) -> Outlier | None:
     speaking = np.ones(len(values), dtype=bool) if speaking is None else speaking
     level = contrast(values[None], speaking[None].astype(np.float64), CANARY)
-    (outlier,) = find_outliers(values[None], speaking[None], CANARY, level, [settings or stick(RULE)])
+    (outlier,) = find_outliers(values[None], speaking[None], CANARY, level, [settings or stick(RULE)], SPREAD[:1])
     return outlier
 
 
@@ -111,7 +113,7 @@ def test_metrics_are_looked_at_one_by_one() -> None:
     values = np.stack([USUAL, changed(i2=0.7), changed(i0=0.4)])
     speaking = np.ones(values.shape, dtype=bool)
     level = contrast(values, speaking.astype(np.float64), CANARY)
-    outliers = find_outliers(values, speaking, CANARY, level, [stick(RULE)] * 3)
+    outliers = find_outliers(values, speaking, CANARY, level, [stick(RULE)] * 3, SPREAD)
     assert outliers[0] is None
     for number in (1, 2):
         together, alone = outliers[number], found(values[number])

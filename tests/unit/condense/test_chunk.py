@@ -343,7 +343,7 @@ def test_nothing() -> None:
 
 
 def test_values_are_condensed_before_they_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stream.cells.MANY_VALUES", 100)
+    monkeypatch.setattr("stream.condense.cells.MANY_VALUES", 100)
     values = np.arange(1.0, 91.0).tolist()
     chunk = Chunk(Index([rollout()]), "log", 0)
     for number in range(5):

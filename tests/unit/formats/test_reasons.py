@@ -4,7 +4,7 @@ from pathlib import Path
 from stream.condense.series import REFUSALS
 from stream.formats.reasons import REASONS
 
-STREAM = Path(__file__).parents[2] / "stream"
+STREAM = Path(__file__).parents[3] / "stream"
 
 
 def given() -> set[str]:
