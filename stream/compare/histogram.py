@@ -4,7 +4,7 @@ Before a pane is added, its bins are shifted by the pane's common level (the mea
 in whole bins), so that a load swing does not mix hours differently where the cohorts' traffic shares change.
 """
 
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from msgspec import Struct
@@ -19,6 +19,23 @@ _REACH = 64
 """Bins further than this many octaves from 1 are counted at the edge."""
 _HALF: Floats = np.array([0.5])
 _ZERO: Ints = np.array([0])
+
+
+class Reading(NamedTuple):
+    """What a metric's histograms say. Q quantiles, U instances; P is 2 with the open block, else 1."""
+
+    quantiles: Floats
+    """[Q, P, U] natural logarithms of residual quantiles: since the start, and of the open block."""
+    samples: Ints
+    """[P, U] samples in them."""
+    noise: Floats
+    """[1 + Q] the variance of an instance's mean of logarithms, and of its quantiles, that few samples bring.
+
+    All instances' residual bins are taken together. A quantile's standard error is half the distance of the quantiles
+    one standard error of the share apart (Woodruff 1952); the number of samples is the instances' harmonic mean.
+    """
+    values: Floats
+    """[Q, 2] the cohorts' quantiles since the start, canary first, not shifted."""
 
 
 class ResidualHistogram(Struct):
@@ -78,40 +95,39 @@ class ResidualHistogram(Struct):
         self.zeros[:, instances] += zeros
         return True
 
-    def quantiles(self, shares: Floats, *, block: bool) -> tuple[Floats, Ints]:
-        """Natural logarithms of residual quantiles, and samples: since the start and, if wanted, of the open block.
+    def read(self, shares: Floats, *, block: bool) -> Reading:
+        """All that is asked of a metric's histograms at a pane's close.
 
-        Returns:
-            [Q, 2 or 1, U] and [2 or 1, U].
+        Args:
+            shares: [Q] of the quantiles.
+            block: whether the open block is asked for too.
         """
         kept = self.kept if block else self.kept[:1]
         zeros = self.zeros[: len(kept)]
-        flat = kept.reshape(zeros.size, kept.shape[2])
-        found = positions(flat, zeros.ravel(), shares, self.base, self.scale) * LN2
-        return found.reshape(len(shares), *zeros.shape), kept.sum(2) + zeros
-
-    def sampling(self, shares: Floats, samples: Ints) -> Floats:
-        """The variance of an instance's statistic that its number of samples brings, [1 + Q]: mean, then quantiles.
-
-        All instances' residual bins are taken together; a quantile's standard error is half the distance of the
-        quantiles one standard error of the share apart (Woodruff 1952). The number is the harmonic mean of `samples`.
-        """
-        number = 1 / np.mean(1 / samples[samples > 0]) if (samples > 0).any() else np.inf
-        counts, zeros = self.kept[0].sum(0), self.zeros[0].sum(keepdims=True)
-        where = np.arange(len(counts)) + (self.base + 0.5)
-        total = max(int(counts.sum()), 1)
-        mean = float(where @ counts) / total
-        spread = max(float(where * where @ counts) / total - mean * mean, 0.0) * (LN2 / 2.0**self.scale) ** 2
+        samples = kept.sum(2) + zeros
+        heard = samples[0][samples[0] > 0]
+        number = len(heard) / float((1 / heard).sum()) if len(heard) else np.inf
+        together = kept[0].sum(0)
+        counts = np.concatenate((kept.reshape(zeros.size, kept.shape[2]), self.totals, together[None]))
+        all_zeros = np.concatenate((zeros.ravel(), self.total_zeros, zeros[0].sum(keepdims=True)))
         step = np.sqrt(shares * (1 - shares) / number)
-        ends = np.concatenate((np.maximum(shares - step, 1e-9), np.minimum(shares + step, 1 - 1e-9)))
-        low, high = positions(counts[None], zeros, ends, self.base, self.scale)[:, 0].reshape(2, -1) * LN2
-        errors = np.nan_to_num(((high - low) / 2) ** 2, nan=0.0)
-        return np.concatenate((np.array([spread / number]), errors))
+        asked = np.repeat(np.concatenate((shares, shares))[:, None], len(counts), axis=1)
+        asked[:, -1] = np.concatenate((np.maximum(shares - step, 1e-9), np.minimum(shares + step, 1 - 1e-9)))
+        found = positions(counts, all_zeros, asked, self.base, self.scale)
+        quantiles = found[: len(shares), : zeros.size].reshape(len(shares), *zeros.shape) * LN2
+        errors = (found[len(shares) :, -1] - found[: len(shares), -1]) * (LN2 / 2)
+        noise = np.concatenate(([self._spread(together) / number], np.where(np.isfinite(errors), errors, 0.0) ** 2))
+        return Reading(quantiles, samples, noise, 2.0 ** found[: len(shares), zeros.size : -1])
 
-    def values(self, share: float) -> Floats:
-        """The cohorts' quantile since the start, [2], canary first, not shifted."""
-        found = positions(self.totals, self.total_zeros, np.array([share]), self.base, self.scale)[0]
-        return np.asarray(2.0**found)
+    def _spread(self, together: Ints) -> float:
+        """Variance of the logarithms of all samples."""
+        total = int(together.sum())
+        if not total:
+            return 0.0
+        where = np.arange(len(together), dtype=np.float64)
+        mean = float(where @ together) / total
+        square = float((where * where) @ together) / total
+        return max(square - mean * mean, 0.0) * (LN2 / 2.0**self.scale) ** 2
 
     def samples(self) -> tuple[int, int]:
         """The cohorts' samples since the start, canary first."""
@@ -184,7 +200,7 @@ def positions(counts: Ints, zeros: Ints, shares: Floats, base: int, scale: int) 
     Args:
         counts: [rows, B] samples by bin.
         zeros: [rows], samples under all bins.
-        shares: [Q] in (0, 1).
+        shares: [Q] or, for each row its own, [Q, rows], in (0, 1).
         base: index of the first bin.
         scale: bins in an octave are 2^scale.
 
@@ -199,7 +215,7 @@ def positions(counts: Ints, zeros: Ints, shares: Floats, base: int, scale: int) 
     ends = running[width - 1 :: width]
     starts = np.concatenate((_ZERO, ends[:-1]))
     positive = ends - starts
-    goal = shares[:, None] * (positive + zeros) - zeros
+    goal = (shares if shares.ndim > 1 else shares[:, None]) * (positive + zeros) - zeros
     place = np.searchsorted(running, starts + np.ceil(goal).astype(np.int64), side="left")
     place = np.minimum(place, running.size - 1)
     inside = 1 - (running[place] - starts - goal) / np.maximum(flat[place], 1)

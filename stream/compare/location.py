@@ -3,7 +3,7 @@
 All metrics of a rollout are one set of arrays: V views (a metric's statistic) by U instances.
 """
 
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 from msgspec import Struct
@@ -13,44 +13,16 @@ from stream.compare.histogram import ResidualHistogram
 from stream.compare.intake import Intake
 from stream.compare.mixture import LN2
 from stream.compare.restart import CHURN, LEAST, Restarts, padded
+from stream.compare.view import Look, View
 from stream.compare.yardstick import Yardstick
 from stream.plan import Plan
 from stream.summary import Distribution, Gauge
 from stream.summary.grid import LOG_UNIT
 
+BEYOND = 2
+"""Samples of an instance that must lie beyond a quantile before it counts."""
 SKIPPED_SHARE = 0.1
 """A gauge on the log scale may skip this share of its panes for not being positive."""
-
-
-class View(Struct, frozen=True, order=True):
-    """One statistic of one metric."""
-
-    metric: int
-    """Position among the family's metrics."""
-    share: float
-    """The quantile's share; 0 for the mean (of logarithms, or of a gauge)."""
-
-    @property
-    def name(self) -> str:
-        """As policies name it."""
-        return f"p{self.share * 100:g}" if self.share else "mean"
-
-
-class Look(NamedTuple):
-    """Every view of every instance at a pane's close, [V, U] each."""
-
-    values: Floats
-    """The statistic since the start."""
-    weights: Floats
-    """Its weight; 0 while it may not speak."""
-    sums: Floats
-    """Running sums for restarts, the open block included."""
-    counts: Floats
-    """Panes in them."""
-    sampling: Floats
-    """[V] the variance an instance's statistic has from its number of samples alone; 0 for gauges."""
-    age: Floats
-    """[V] mean number of panes of the instances that speak."""
 
 
 class Location(Struct):
@@ -194,14 +166,14 @@ class Location(Struct):
         speaking = (self.seen >= np.where(self.founder, least, max(least, LEAST))) & (self.seen > 0)
         values = self.sums / np.maximum(self.counts, 1)
         sums, counts, sampling = self.sums.copy(), self.counts.copy(), np.zeros(len(self.views))
+        shown = np.full((len(self.views), 2), np.nan)
         for metric, histogram in enumerate(self.histograms):
             rows = self._quantiles(metric)
             if histogram is not None:
                 shares = np.array([view.share for view in self.views[rows]])
-                found, samples = histogram.quantiles(shares, block=block)
-                noise = histogram.sampling(shares, samples[0])
+                found, samples, noise, shown[rows] = histogram.read(shares, block=block)
                 sampling[self.starts[metric] : rows.stop] = noise[rows.start == self.starts[metric] :]
-                carried = np.isfinite(found) & (samples * (1 - shares[:, None, None]) >= 2 - 1e-9)
+                carried = np.isfinite(found) & (samples * (1 - shares[:, None, None]) >= BEYOND - 1e-9)
                 values[rows] = found[:, 0]
                 speaking[rows] &= carried[:, 0]
                 if block:
@@ -209,21 +181,15 @@ class Location(Struct):
                     sums[rows] += np.where(open_ > 0, found[:, 1], 0.0) * open_
                     counts[rows] += open_
         age = np.where(speaking, self.seen, 0.0).sum(1) / np.maximum(speaking.sum(1), 1)
-        return Look(values, np.where(speaking, self.seen / (self.seen + CHURN), 0.0), sums, counts, sampling, age)
+        weights = np.where(speaking, self.seen / (self.seen + CHURN), 0.0)
+        return Look(values, weights, sums, counts, sampling, age, shown)
 
-    def values(self, view: int, canary: Flags, *, log: bool) -> tuple[float | None, float | None]:
-        """The cohorts' values of a view since the start, canary first, in the metric's unit."""
-        metric, share = self.views[view].metric, self.views[view].share
-        histogram = self.histograms[metric]
-        if share and histogram is not None:
-            found = histogram.values(share)
-        else:
-            sides = np.array([canary, ~canary], dtype=np.float64).T
-            number = self.counts[view] @ sides
-            found = np.where(number > 0, self.raw[view] @ sides / np.maximum(number, 1), np.nan)
-            found = np.exp(found) if log else found
-        canary_value, baseline_value = (float(value) if np.isfinite(value) else None for value in found)
-        return canary_value, baseline_value
+    def means(self, view: int, canary: Flags, *, log: bool) -> Floats:
+        """The cohorts' means of a mean view since the start, [2], canary first, in the metric's unit; nan for none."""
+        sides = np.array([canary, ~canary], dtype=np.float64).T
+        number = self.counts[view] @ sides
+        found = np.where(number > 0, self.raw[view] @ sides / np.maximum(number, 1), np.nan)
+        return np.exp(found) if log else found
 
     def samples(self, metric: int, canary: Flags) -> tuple[int, int]:
         """Samples since the start, canary first; of a gauge, instance-panes."""

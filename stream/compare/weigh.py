@@ -8,10 +8,11 @@ import numpy as np
 
 from stream.arrays import Flags, Floats, Ints
 from stream.compare.evidence import Driver, Evidence
-from stream.compare.location import Location, Look
+from stream.compare.location import Location
 from stream.compare.mixture import Contrast, contrast, log_e, mix, radius
 from stream.compare.outlier import find_outliers
 from stream.compare.restart import restart_weights
+from stream.compare.view import Look
 from stream.compare.yardstick import Yardstick
 from stream.plan import Plan
 
@@ -136,7 +137,8 @@ def weigh(location: Location, plan: Plan, sticks: list[Yardstick], canary: Flags
     _instances(out, processes, leading, process, canary)
     _alone(out, processes, sticks, starts, canary)
     for evidence, view, stick in zip(out, leading.tolist(), sticks, strict=True):
-        evidence.canary, evidence.baseline = location.values(view, canary, log=stick.log)
+        shown = look.shown[view] if location.views[view].share else location.means(view, canary, log=stick.log)
+        evidence.canary, evidence.baseline = (value if isfinite(value) else None for value in shown.tolist())
         evidence.samples = location.samples(location.views[view].metric, canary)
     return out
 

@@ -179,10 +179,8 @@ def test_what_is_no_state_is_refused(content: object) -> None:
 class Budget:
     """A rollout of 20 instances and 10 metrics whose histograms repeat every few panes, so that panes are cheap."""
 
-    KINDS = ("distribution", "distribution", "ratio", "distribution", "distribution", "gauge")
-
-    def __init__(self) -> None:
-        kinds = [self.KINDS[number % 6] for number in range(10)]
+    def __init__(self, *mix: str) -> None:
+        kinds = [mix[number % len(mix)] for number in range(10)]
         self.rules = [MetricRule(f"m{number}", kind=kind) for number, kind in enumerate(kinds)]  # type: ignore[arg-type]
         self.rng = np.random.default_rng(5)
         self.pool = [noisy(self.rng, 100, 100) for _ in range(97)]
@@ -203,23 +201,35 @@ class Budget:
         return Ratio(int(self.rng.binomial(100, 0.01)), 100)
 
 
+USUAL = ("distribution", "distribution", "ratio", "distribution", "distribution", "gauge")
+
+
 @pytest.mark.slow
-def test_a_state_stays_small_for_two_hours() -> None:
-    budget = Budget()
+@pytest.mark.parametrize(
+    "mix",
+    [
+        USUAL,
+        ("distribution",),
+        pytest.param(("ratio",), marks=pytest.mark.xfail(reason="each restart keeps 257 likelihoods of each ratio")),
+    ],
+    ids=["usual", "distributions", "ratios"],
+)
+def test_a_state_stays_small_for_two_hours(mix: tuple[str, ...]) -> None:
+    budget = Budget(*mix)
     drive = Drive(budget.plan)
     sizes: dict[int, int] = {}
     for pane in range(719):
         drive.close(pane, budget.rows(pane))
-        sizes[pane] = len(dump(drive.state))
+        sizes[pane] = len(dump(drive.state)) if pane % 30 == 15 or pane == 718 else 0
     assert not drive.of(Verdict)[-1].final
     assert max(sizes.values()) < 256 * KIB
-    growth = [sizes[pane + 30] - sizes[pane] for pane in range(120, 680, 30)]
+    growth = [sizes[pane + 30] - sizes[pane] for pane in range(135, 680, 30)]
     assert max(growth) < 12 * KIB, "more than one restart's snapshot a block"
 
 
 def test_a_state_does_not_grow_with_samples() -> None:
     """Between two block boundaries nothing is added but counts."""
-    budget = Budget()
+    budget = Budget(*USUAL)
     drive = Drive(budget.plan)
     sizes = []
     for pane in range(29):
