@@ -15,7 +15,7 @@ from stream.compare.weigh import DISPLAY_ALPHA, SHOWN
 from stream.compare.yardstick import Yardstick
 from stream.plan import Plan
 
-_ARRAYS = ("events", "exposure", "waiting_events", "waiting_exposure")
+_ARRAYS = ("events", "exposure", "waiting_events", "waiting_exposure", "reporting")
 
 
 class Counts(Struct):
@@ -39,6 +39,8 @@ class Counts(Struct):
     """[M, U] what waits for the other cohort, or for its trials."""
     waiting_exposure: Floats
     """[M, U]."""
+    reporting: Floats
+    """[M, U] 1 for instances whose reports of events say what time they cover."""
     fed: list[list[int | None]]
     """By metric, the newest pane with exposure of the canary and of the baseline."""
     blocks: list[int]
@@ -57,7 +59,7 @@ class Counts(Struct):
         """No metrics, no instances."""
         flat, deep, grid = np.zeros((0, 0)), np.zeros((0, 0, 0)), len(rate_ratio.GRID)
         return cls(
-            [], [], [], np.zeros((0, grid)), np.zeros(0), flat, flat, flat, flat, [], [], [],
+            [], [], [], np.zeros((0, grid)), np.zeros(0), flat, flat, flat, flat, flat, [], [], [],
             np.zeros((0, 0, grid)), deep, deep,
         )  # fmt: skip
 
@@ -80,8 +82,18 @@ class Counts(Struct):
         self.old_events = padded(self.old_events, (restarts, metrics, instances))
         self.old_exposure = padded(self.old_exposure, (restarts, metrics, instances))
 
-    def observe(self, pane: int, events: Floats, exposure: Floats, canary: Flags) -> None:
-        """Add a closed pane's events and exposures, [M, U] each. Events beyond their trials wait for these."""
+    def observe(
+        self,
+        pane: int,
+        events: Floats,
+        exposure: Floats,
+        canary: Flags,
+        patience: tuple[float, float] = (PATIENCE, PATIENCE),
+    ) -> None:
+        """Add a closed pane's events and exposures, [M, U] each. Events beyond their trials wait for these.
+
+        `patience`: panes for which a cohort's counts wait while the canary, or the baseline, is silent.
+        """
         sides = np.array([canary, ~canary], dtype=np.float64).T
         self.waiting_events += events
         self.waiting_exposure += exposure
@@ -91,7 +103,7 @@ class Counts(Struct):
                 newest = fed[side]
                 if fresh[metric][side] > 0:
                     fed[side] = pane
-                elif newest is not None and pane - newest > PATIENCE:
+                elif newest is not None and pane - newest > patience[side]:
                     other = canary if side else ~canary
                     self.waiting_events[metric, other] = self.waiting_exposure[metric, other] = 0
         ready: Flags = (self.waiting_exposure @ sides).min(1) > 0

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from stream.arrays import Flags, Floats
 from stream.compare.histogram import ResidualHistogram
-from stream.compare.intake import Intake
+from stream.compare.intake import PATIENCE, Intake
 from stream.compare.mixture import LN2
 from stream.compare.restart import CHURN, LEAST, Restarts, padded
 from stream.compare.view import Look, View
@@ -98,6 +98,7 @@ class Location(Struct):
         rows: dict[int, dict[int, Distribution | Gauge]],
         canary: Flags,
         sticks: list[Yardstick | None],
+        patience: tuple[float, float] = (PATIENCE, PATIENCE),
     ) -> None:
         """Add a closed pane.
 
@@ -107,13 +108,14 @@ class Location(Struct):
             rows: by metric of the family, by instance.
             canary: [U].
             sticks: by metric; None for one that cannot be compared, whose rows are passed over.
+            patience: panes for which samples wait while the canary, or the baseline, is silent.
         """
         values = np.full(self.sums.shape, np.nan)
         for metric, stick in enumerate(sticks):
             if stick is None:
                 continue
             least = plan.policy.n_min if self.kinds[metric] == "distribution" else 1
-            ready = self.intakes[metric].take(pane, rows.get(metric, {}), canary, least)
+            ready = self.intakes[metric].take(pane, rows.get(metric, {}), canary, least, patience)
             if ready:
                 self._take(metric, ready, canary, stick, values)
         here = np.isfinite(values)

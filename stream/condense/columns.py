@@ -48,7 +48,7 @@ class Plain:
     value: Floats
     """The number."""
     total: Floats
-    """The trials of k of n; else NaN."""
+    """The trials of k of n; of a batch's count, the milliseconds it covers; else NaN."""
 
     @classmethod
     def of(cls, rows: list[tuple[int, int, int, float, float]]) -> Self:

