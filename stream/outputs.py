@@ -43,6 +43,7 @@ class Divergence(Struct, frozen=True, tag="divergence"):
     rollout: Annotated[str, Meta(description="the rollout's id")]
     at: At
     metric: Annotated[str, Meta(description="the metric's name")]
+    title: Annotated[str, Meta(description="the metric in words")]
     state: Annotated[State, Meta(description="the label")]
     kind: Annotated[str | None, Meta(description="distribution, ratio, rate or gauge; null before the first sample")]
     unit: Annotated[str, Meta(description="the metric's unit")]

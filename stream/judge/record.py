@@ -29,6 +29,7 @@ class Scribe:
             rollout=self.state.rollout,
             at=self.situation.at,
             metric=settings.name,
+            title=sentence.title(settings),
             state=label,
             kind=metric.kind,
             unit=metric.unit,

@@ -58,6 +58,7 @@ EXAMPLES: list[tuple[str, object]] = [
             rollout="shop-2",
             at=1732300280000,
             metric="latency",
+            title="latency",
             state="worse",
             kind="distribution",
             unit="ms",

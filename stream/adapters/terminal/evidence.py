@@ -36,7 +36,9 @@ def evidence_table(console: Console, divergences: list[Divergence]) -> Table:
 
 
 def _cells(console: Console, found: Divergence) -> list[Text]:
-    name = Text(f"{found.metric} {found.view if (found.view or '').startswith('p') else ''}".strip())
+    name = Text(
+        f"{found.title[:1].upper()}{found.title[1:]} {found.view if (found.view or '').startswith('p') else ''}".strip()
+    )
     if found.critical:
         name.append(" *", "bold")
     return [

@@ -75,6 +75,7 @@ def test_a_divergence_has_what_was_found() -> None:
         rollout="shop-1",
         at=21 * PANE,
         metric="latency",
+        title="latency",
         state="worse",
         kind="distribution",
         unit="ms",
