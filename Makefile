@@ -17,7 +17,7 @@ help: ## Print this list.
 	@echo 'Another Python: make test PYTHON=python3.12 VENV=.venv-3.12'
 
 test: check ## Lint, types, fast tests and the docstrings' examples (plain `pytest`).
-	$(RUN) pytest
+	$(RUN) pytest --numprocesses auto
 
 test-slow: $(INSTALLED) ## Slow tests, such as simulations, on all cores (`pytest -m slow`).
 	$(RUN) pytest -m "slow and not broker" $(AT_LENGTH) --durations 10
