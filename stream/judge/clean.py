@@ -1,6 +1,7 @@
 """The first step: from a pane's rows to what each metric gets, with units numbered, warm-up dropped, oddities noted."""
 
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from stream.pane import Rows, count, size
 from stream.partial import RowKey
@@ -27,8 +28,6 @@ class Cells:
     """Trials of ratios."""
     covered: dict[int, dict[int, int]] = field(default_factory=dict)
     """Milliseconds that reports of events say they cover."""
-    alive: list[int] = field(default_factory=list)
-    """Units past their warm-up that reported anything."""
     both: list[str] = field(default_factory=list)
     """Instances that reported as both cohorts; they are kept out."""
     crowded: bool = False
@@ -38,45 +37,39 @@ class Cells:
 def clean(plan: Plan, state: State, pane: int, rows: Rows) -> Cells:
     """Sort a pane's rows out. Their order does not matter."""
     cells = Cells()
-    claimed: dict[tuple[str, str], set[str]] = {}
+    claimed: dict[tuple[str, ...], set[str]] = {}
     for key in rows:
-        claimed.setdefault((key.instance, key.boot), set()).add(key.cohort)
-    cells.both = sorted({instance for (instance, _), cohorts in claimed.items() if len(cohorts) > 1})
-    for key in sorted(rows):
-        summary = rows[key]
-        if len(claimed[key.instance, key.boot]) > 1:
-            count(state.kept_out, {"both_cohorts": size(summary)})
-            continue
-        unit = _unit(state, key, pane)
-        if unit is None:
-            cells.crowded = True
-            count(state.kept_out, {"too_many_instances": size(summary)})
-            continue
-        if (pane - state.units.first[unit]) * plan.pane_ms < plan.policy.warmup.ms:
-            count(state.kept_out, {"warming_up": size(summary)})
-            continue
-        if not cells.alive or cells.alive[-1] != unit:
-            cells.alive.append(unit)
-        _place(plan, state, pane, key, summary, unit, cells)
+        claimed.setdefault(key[1:3], set()).add(key.cohort)
+    cells.both = sorted({name[0] for name, cohorts in claimed.items() if len(cohorts) > 1})
+    for name, keys in groupby(sorted(rows), lambda key: key[:3]):
+        number, reason = _admit(plan, state, pane, Unit(*name), mixed=len(claimed[name[1:]]) > 1)
+        cells.crowded |= reason == "too_many_instances"
+        for key in keys:
+            if reason is None:
+                _place(plan, state, pane, key, rows[key], number, cells)
+            else:
+                count(state.kept_out, {reason: size(rows[key])})
     for side, cohort in ((0, "canary"), (1, "baseline")):
-        if any(key.cohort == cohort for key in rows):
+        if any(cohort in cohorts for cohorts in claimed.values()):
             _feed(state.feeds[side], pane)
     return cells
 
 
-def _unit(state: State, key: RowKey, pane: int) -> int | None:
-    """The number of a row's unit; None where there are too many."""
-    units, name = state.units, Unit(key.cohort, key.instance, key.boot)
-    number = units.index.get(name)
+def _admit(plan: Plan, state: State, pane: int, name: Unit, *, mixed: bool) -> tuple[int, str | None]:
+    """The number of a unit that reports in this pane, and why its samples do not count, if they do not."""
+    if mixed:
+        return -1, "both_cohorts"
+    units, number = state.units, state.units.index.get(name)
     if number is None:
         if len(units.names) >= MOST_UNITS:
-            return None
+            return -1, "too_many_instances"
         number = units.index[name] = len(units.names)
         units.names.append(name)
         units.first.append(pane)
         units.last.append(pane)
     units.last[number] = pane
-    return number
+    young = (pane - units.first[number]) * plan.pane_ms < plan.policy.warmup.ms
+    return number, "warming_up" if young else None
 
 
 def _feed(feed: Feed, pane: int) -> None:
