@@ -37,8 +37,8 @@ format: $(INSTALLED) ## Put the code into the house format, and mend what lint c
 bench: $(INSTALLED) ## Measure speed and size against the budgets.
 	$(RUN) benchmarks
 
-simulate: $(INSTALLED) ## Measure error rates and detection delays by simulation.
-	$(RUN) pytest -m slow $(AT_LENGTH) -rP tests/simulation
+simulate: $(INSTALLED) ## Measure error rates and detection delays by simulation (about two hours).
+	$(RUN) benchmarks.simulation
 
 wheel: $(INSTALLED) ## Build the wheel into dist/.
 	$(RUN) pip wheel --quiet --no-deps --wheel-dir dist .
