@@ -166,7 +166,9 @@ def _restart(track: Track, canary: Flags, stick: Yardstick, start: int, blocks: 
     noise, freedom = block_noise(track.block[:blocks], track.panes[:blocks], canary)
     mean_inverse = float(inverse[speaks].mean()) if speaks.any() else 0.0
     weights = np.where(speaks, 1 / (1 + CHURN * inverse), 0.0)
-    return _process(start, change, weights, canary, stick, noise * mean_inverse, min(freedom, MOST_FREEDOM))
+    alone = bool(min((speaks & canary).sum(), (speaks & ~canary).sum()) < 2)
+    freedom = min(freedom, MOST_FREEDOM)
+    return _process(start, change, weights, canary, stick, noise * mean_inverse, freedom, quiet=alone)
 
 
 def block_noise(blocks: Floats, panes: Floats, canary: Flags) -> tuple[float, float]:

@@ -213,17 +213,18 @@ def test_one_canary_instance_can_be_promoted_beside_many() -> None:
     assert judged(MetricRule("latency"), same, 1, 10, 100).verdict.verdict == "promote"
 
 
-def test_one_canary_instance_beside_others_is_seen_to_change() -> None:
+@pytest.mark.parametrize(("canary", "verdict"), [(1, "continue"), (2, "abort")])
+def test_restarts_take_two_instances_a_side(canary: int, verdict: str) -> None:
     def rows(pane: int) -> list[Row]:
         def make(side: Cohort, number: int) -> list[tuple[str, Summary]]:
             late = 1.5 if side == "canary" and pane >= 150 else 1.0
             return [("latency", latencies(100 * late * (1 + 0.01 * ((7 * number + pane) % 3))))]
 
-        return cohorts(make, pane, canary=1, baseline=4)
+        return cohorts(make, pane, canary=canary, baseline=4)
 
     drive = Drive(plan_of(MetricRule("latency", views=("mean",)), bake_time=Duration(3_600_000))).run(rows, range(180))
-    assert drive.verdict.verdict == "abort"
-    assert drive.of(Divergence)[-1].process == "restart"
+    assert drive.verdict.verdict == verdict
+    assert drive.of(Divergence)[-1].process == ("restart" if verdict == "abort" else "level")
 
 
 def test_one_instance_is_judged_by_a_stated_spread() -> None:

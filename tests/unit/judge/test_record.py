@@ -215,7 +215,7 @@ def test_a_rollout_warms_up_until_something_was_compared() -> None:
 
 
 def test_a_verdict_has_what_was_compared() -> None:
-    writer = scribe(name="strict", version=7)
+    writer = scribe(HARM, found(1, samples=(99, 98)), name="strict", version=7)
     writer.state.begun, writer.state.verdict = 3, "continue"
     writer.state.units.names.append(Unit("canary", "canary-1", "second"))
     record = verdict("critical_metric", writer)

@@ -205,6 +205,7 @@ def test_a_metric_without_data_has_an_e_value_of_1_in_the_mean() -> None:
     wanted = np.log((np.exp(3.0) + 1) / 2)
     assert mean_of(plan, 3.0, 50.0, 50.0, labels=("undecided", "no_data", "undecided")) == pytest.approx(wanted)
     assert mean_of(plan, 3.0, 50.0, 50.0, labels=("undecided", "error", "undecided")) == pytest.approx(wanted)
+    assert mean_of(plan, 3.0, -5.0, 50.0, labels=("undecided", "no_data", "undecided")) == pytest.approx(wanted)
 
 
 def test_a_tolerated_difference_adds_nothing_to_the_mean() -> None:
