@@ -78,7 +78,7 @@ def log_likelihood(events: Floats, exposure: Floats) -> Floats:
     mine, theirs = exposure[:, CANARY].sum(1, keepdims=True), exposure[:, ~CANARY].sum(1, keepdims=True)
     share = special.expit(np.log(mine / theirs) + GRID)
     hits, total = events[:, CANARY].sum(1, keepdims=True), events.sum(1, keepdims=True)
-    return np.asarray(stats.binom.logpmf(hits, total, share).sum(0))
+    return np.asarray(np.asarray(stats.binom.logpmf(hits, total, share)).sum(0))
 
 
 def profile(events: Floats, exposure: Floats) -> Floats:
