@@ -248,6 +248,27 @@ def test_the_comparison_speaks_from_min_panes_on(kind: str) -> None:
     assert [one.evidence == 0 for one in drive.of(Divergence)] == [True, True, False, False]
 
 
+@pytest.mark.parametrize(
+    ("since", "bake", "verdict"), [(0, 15, "promote"), (20, 35, "inconclusive"), (0, 35, "inconclusive")]
+)
+def test_harm_since_a_restart_holds_a_promotion_back(since: int, bake: int, verdict: str) -> None:
+    """Also harm that was there before: of counts, a restart looks at nothing but what came since."""
+
+    def rows(pane: int) -> list[Row]:
+        worse = 236 if pane - FIRST >= since else 200
+        return cohorts(
+            lambda cohort, _at: [("m", Ratio(worse if cohort == "canary" else 200, 1000))], pane, canary=30, baseline=30
+        )
+
+    minutes = {"bake_time": Duration(bake * MINUTE), "deadline": Duration(40 * MINUTE)}
+    usual = {"alpha": 0.05, "alpha_promote": 0.05, "pass_": 0.0, "marginal": 0.0}
+    drive = Drive(plan_for(MetricRule("m", kind="ratio"), **minutes, **usual))
+    last = drive.run(rows, range(FIRST, FIRST + 60)).of(Divergence)[-1]
+    assert last.state == "pass"
+    assert last.evidence > np.log(10)
+    assert drive.verdict.verdict == verdict
+
+
 def test_drivers_are_those_with_half_of_the_effect() -> None:
     def rows(pane: int) -> list[Row]:
         hits = {"canary-0": 40, "canary-1": 36, "canary-2": 10}

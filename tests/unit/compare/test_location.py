@@ -12,7 +12,7 @@ from stream.outputs import Divergence
 from stream.partial import Row
 from stream.plan import Plan
 from stream.policy import MetricRule
-from stream.quantity import Duration
+from stream.quantity import Duration, Tolerance
 from stream.rollout import Cohort
 from stream.summary import Distribution, Gauge
 from stream.words import clock
@@ -40,13 +40,14 @@ Shape = Callable[[Floats], None]
 
 
 def plan_for(rule: MetricRule, **settings: Any) -> Plan:
-    """Panes of a minute, so that a block has six; nothing is ever decided."""
+    """Panes of a minute, so that a block has six; nothing is ever decided unless `settings` allow it."""
     return plan_of(
         rule,
         **{
             "pane": Duration(60_000),
             "alpha": 1e-300,
             "alpha_promote": 1e-300,
+            "bake_time": Duration(2_100_000),
             "deadline": Duration(3_600_000),
             **settings,
         },
@@ -292,6 +293,47 @@ def test_a_lone_instance_is_not_judged_by_its_level(canary: int, baseline: int) 
     side = "canary" if canary == 1 else "baseline"
     assert f"one {side} instance cannot be told from its host" in unknown.of(Divergence)[-1].text
     assert stated.of(Divergence)[-1].evidence > 5
+
+
+@pytest.mark.parametrize(
+    ("slower", "count", "alone"),
+    [((30, 30, 30), 3, None), ((31, 5, 5), 1, "canary-0"), ((28, 10, 10), 3, None), ((0, 0, 40), 1, "canary-2")],
+)
+def test_who_drives_an_effect_is_told(slower: tuple[int, int, int], count: int, alone: str | None) -> None:
+    """Instances with half of the effect; one by name if it has three fifths of the excess."""
+
+    def rows(pane: int) -> list[Row]:
+        return cohorts(
+            lambda cohort, at: [("m", Gauge.of_values(np.array([100.0 + (slower[at] if cohort == "canary" else 0)])))],
+            pane,
+        )
+
+    rule = MetricRule("m", kind="gauge", scale="raw", tolerate=Tolerance(1.0, ""), spread=Tolerance(1.0, ""))
+    last = Drive(plan_for(rule)).run(rows, range(FIRST, FIRST + 3)).of(Divergence)[-1]
+    assert last.drivers is not None
+    assert (last.drivers.count, last.drivers.of, last.drivers.instance) == (count, 3, alone)
+
+
+@pytest.mark.parametrize(("since", "verdict"), [(0, "promote"), (20, "inconclusive")])
+def test_only_a_change_on_the_way_holds_a_promotion_back(since: int, verdict: str) -> None:
+    """A tolerated difference from the start on is known for what it is; one that came lately may go on growing."""
+
+    def rows(pane: int) -> list[Row]:
+        worse = 0.04 if pane - FIRST >= since else 0.0
+        return cohorts(
+            lambda cohort, at: [
+                ("m", Gauge.of_values(np.array([2e9 * (1 + (cohort == "canary") * worse + at / 1e3)])))
+            ],
+            pane,
+        )
+
+    rule = MetricRule("m", kind="gauge", spread=percent(0.4))
+    plan = plan_for(rule, alpha=0.05, alpha_promote=0.05, deadline=Duration(2_400_000), pass_=0.0, marginal=0.0)
+    drive = Drive(plan).run(rows, range(FIRST, FIRST + 60))
+    last = drive.of(Divergence)[-1]
+    assert last.state == "pass"
+    assert last.evidence > np.log(10)
+    assert drive.verdict.verdict == verdict
 
 
 def test_a_gauge_that_is_zero_too_often_is_told() -> None:

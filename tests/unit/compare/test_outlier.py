@@ -19,10 +19,14 @@ SPREAD = np.full(3, 0.03**2)
 USUAL = np.array([0.00, 0.02, -0.01, 0.01, 0.0, 0.01, -0.02, 0.02])
 
 
-def found(values: Floats, settings: Yardstick | None = None, speaking: Flags | None = None) -> Outlier | None:
+def found(
+    values: Floats, settings: Yardstick | None = None, speaking: Flags | None = None, expected: float = 0.03**2
+) -> Outlier | None:
     speaking = np.ones(len(values), dtype=bool) if speaking is None else speaking
     level = contrast(values[None], speaking[None].astype(np.float64), CANARY)
-    (outlier,) = find_outliers(values[None], speaking[None], CANARY, level, [settings or stick(RULE)], SPREAD[:1])
+    (outlier,) = find_outliers(
+        values[None], speaking[None], CANARY, level, [settings or stick(RULE)], np.array([expected])
+    )
     return outlier
 
 
@@ -63,9 +67,10 @@ def test_the_evidence_is_the_mean_of_the_instances_e_values() -> None:
 
 def test_nobody_within_10_percent_is_out_of_line() -> None:
     """However well the others agree, and however strict the policy."""
-    strict = stick(MetricRule("latency", tolerate=percent(1), promote=percent(2)))
-    values = np.where(np.arange(8) == 1, 0.09, 0.0)
-    assert found(values, strict) is None
+    strict = stick(MetricRule("latency", tolerate=percent(1), promote=percent(2), spread=percent(0.2)))
+    for odd, found_out in ((0.09, False), (0.2, True)):
+        values = np.where(np.arange(8) == 1, odd, 0.0)
+        assert (found(values, strict, expected=0.002**2) is not None) == found_out
 
 
 @pytest.mark.parametrize("position", [5, 7])
