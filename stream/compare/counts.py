@@ -157,7 +157,7 @@ def weigh_counts(counts: Counts, plan: Plan, sticks: list[Yardstick], canary: Fl
     out = []
     for metric, stick in enumerate(sticks):
         evidence = Evidence(counts.rules[metric], float(harm[metric]), float(safe[metric]), float(better[metric]))
-        evidence.change = float(logs[1:, metric].max(initial=0.0))
+        evidence.change = max(0.0, float(logs[1:, metric].max(initial=0.0)) - max(0.0, float(logs[0, metric])))
         with np.errstate(divide="ignore"):
             process = int((logs[:, metric] + np.log(weights[:-1])).argmax())
         process = process if evidence.harm >= SHOWN * plan.need[evidence.rule] else 0

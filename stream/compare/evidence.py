@@ -41,7 +41,7 @@ class Evidence(Struct):
     better: float = 0.0
     """Log e-value that the canary is better."""
     change: float = 0.0
-    """The largest log e-value of a restart."""
+    """The largest log e-value of a restart; of counts, what it has beyond the level's."""
     view: str = ""
     """The statistic that contributes most, such as `p95`."""
     process: Literal["level", "restart"] = "level"

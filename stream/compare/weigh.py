@@ -118,7 +118,7 @@ def weigh(location: Location, plan: Plan, sticks: list[Yardstick], canary: Flags
     starts = np.array(location.starts)
     number = np.diff(np.append(starts, len(location.views)))
     level = processes.found.difference[0], processes.variance[0], np.maximum(processes.freedom[0], 1)
-    enough = (processes.freedom[0] > 0) & (processes.speaking[0].sum(1) > 2)
+    enough = (processes.freedom[0] > 0) & (frame.known | (processes.speaking[0].sum(1) > 2))
     harm = processes.harm
     safe, better = np.where(enough, frame.reassuring(*level), 0.0)
     change = processes.logs[1:].max(0, initial=0.0)
