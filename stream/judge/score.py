@@ -13,6 +13,9 @@ from stream.judge.classify import harm_of
 from stream.outputs import State as Label
 from stream.plan import Plan
 
+SAFE = ("pass", "better")
+"""Labels of metrics that take nothing from the score: a difference that is certain, but tolerated, is no harm."""
+
 
 class Standing(Struct):
     """How the rollout stands after a pane."""
@@ -36,7 +39,7 @@ def grade(plan: Plan, labels: list[Label], evidence: dict[int, Evidence], sticks
     """
     heard = [i for i, rule in enumerate(plan.rules) if not rule.muted]
     known = [i for i in heard if labels[i] not in ("no_data", "error")]
-    shares = {i: harm_share(plan, i, evidence[i], sticks[i]) for i in known}
+    shares = {i: 0.0 if labels[i] in SAFE else harm_share(plan, i, evidence[i], sticks[i]) for i in known}
     groups: dict[str, float] = {}
     for name in sorted({plan.rules[i].group for i in known}):
         mine = [i for i in known if plan.rules[i].group == name]

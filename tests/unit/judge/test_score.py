@@ -161,3 +161,9 @@ def test_confidence_is_0_while_a_deciding_metric_has_no_data(label: Label) -> No
     known = found(0, safe=9.0), found(1, safe=9.0), found(2, safe=9.0)
     assert graded(plan, ["pass", label, "pass"], *known).confidence == 0
     assert graded(plan, ["pass", "pass", label], *known).confidence == 1
+
+
+def test_what_is_certain_but_tolerated_takes_nothing() -> None:
+    plan, evidence = plan_of(MetricRule("m")), Evidence(0, harm=50.0, safe=50.0, effect=0.04)
+    assert grade(plan, ["pass"], {0: evidence}, {0: stick(MetricRule("m"))}).score == 100
+    assert grade(plan, ["undecided"], {0: evidence}, {0: stick(MetricRule("m"))}).score == pytest.approx(18, abs=1)
