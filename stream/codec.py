@@ -41,10 +41,8 @@ def load(data: bytes) -> State:
 
 def _encode(value: object) -> Any:
     if isinstance(value, np.ndarray):
-        planes = (
-            np.ascontiguousarray(value).reshape(-1, 1).view(np.uint8).T
-        )  # bytes of one weight together: they compress
-        return value.dtype.str, value.shape, planes.tobytes()
+        planes = np.ascontiguousarray(value).reshape(-1, 1).view(np.uint8).T
+        return value.dtype.str, value.shape, planes.tobytes()  # bytes of one weight lie together: they compress
     if isinstance(value, Exact):
         return value.packed()
     raise NotImplementedError(f"cannot store {type(value).__name__}")

@@ -53,7 +53,7 @@ def ready_pane(plan: Plan, state: State) -> tuple[int, Rows] | None:
         return None
     limit = passed(plan, min((source.time for source in state.sources.values()), default=-1))
     if state.next is None:
-        state.next = state.begun = _first(plan, state)
+        state.next = state.begun = _first(plan, state, limit)
     if state.next is None or state.next >= limit:
         return None
     pane, state.next = state.next, state.next + 1
@@ -82,12 +82,11 @@ def size(summary: Summary) -> int:
     return summary.count
 
 
-def _first(plan: Plan, state: State) -> int | None:
+def _first(plan: Plan, state: State, limit: int) -> int | None:
     """The rollout's first pane: where `from` says, else the earliest with rows once one is complete."""
     if plan.rollout.from_ is not None:
         return plan.rollout.from_.ms // plan.pane_ms
     panes = [pane for rows in (state.rows, *(s.rows for s in state.sources.values())) for pane in rows]
-    limit = passed(plan, min((source.time for source in state.sources.values()), default=-1))
     return min(panes) if panes and min(panes) < limit else None
 
 

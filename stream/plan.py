@@ -13,6 +13,9 @@ BLOCK_MS = 300_000
 BLOCK_PANES = 6
 """A block is 5 minutes, or 6 panes where that is longer."""
 FIRST_RESTART = 3
+"""Complete blocks before the first restart."""
+SPEAKING_PANES = 6
+"""Panes that an instance needs on both sides of a restart, and after joining late."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,4 +92,4 @@ def _planned(policy: Policy, pane: int, block: int) -> int | None:
     """How many restarts begin, and have six panes to speak, before the deadline."""
     if policy.deadline is None:
         return None
-    return len(range(FIRST_RESTART * block, policy.deadline.ms // pane - BLOCK_PANES + 1, block))
+    return len(range(FIRST_RESTART * block, policy.deadline.ms // pane - SPEAKING_PANES + 1, block))

@@ -25,6 +25,22 @@ BAKE_TIME = Duration(600_000)
 CRITICAL_WEIGHT, NORMAL_WEIGHT = 5.0, 2.0
 
 
+RELATIVE_PROMOTE, ABSOLUTE_PROMOTE = 2.0, 2.5
+"""The usual limit for promotion in multiples of what is tolerated, in % of baseline and else."""
+_USUAL: dict[Kind, Tolerance] = {
+    "distribution": Tolerance(0.05, "%"),
+    "ratio": Tolerance(0.25, "%"),
+    "rate": Tolerance(0.25, "%"),
+    "gauge": Tolerance(0.05, "%"),
+}
+_USUAL_POINTS = Tolerance(0.02, "pp")
+
+
+def usual_tolerance(kind: Kind | None, unit: str) -> Tolerance:
+    """What is tolerated where the file does not say; of an unknown kind, what holds for a distribution."""
+    return _USUAL_POINTS if unit == "pp" else _USUAL[kind or "distribution"]
+
+
 class MetricRule(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One metric: what it is, which way is worse, how much is tolerated."""
 

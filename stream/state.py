@@ -13,6 +13,9 @@ from stream.partial import RowKey
 from stream.rollout import Cohort
 from stream.summary import Summary
 
+SIDES: tuple[Cohort, Cohort] = ("canary", "baseline")
+"""The cohorts in the order of all pairs in a state: 0 the canary, 1 the baseline."""
+
 
 class Source(Struct):
     """A source of telemetry, as far as it was read."""

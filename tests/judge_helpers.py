@@ -36,10 +36,10 @@ def state_of(plan: Plan, *, kind: Kind = "distribution", unit: str = "ms", began
     for place, metric in enumerate(state.metrics):
         metric.kind, metric.unit, metric.place, metric.fed = kind, unit, place, [began, began]
         if kind in ("ratio", "rate"):
-            state.counts.begin(place, kind, unit, 6)
+            state.counts.begin(place, kind, 6)
             state.counts.fed[place] = [began, began]
         else:
-            state.location.begin(plan, place, kind, unit, 6)
+            state.location.begin(plan, place, kind, 6)
     for feed in state.feeds:
         feed.last, feed.number, feed.gaps = began, 10, [1, 1]
     return state

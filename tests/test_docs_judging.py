@@ -8,7 +8,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from stream.compare import outlier, rate_ratio, restart, weigh
+from stream.compare import evidence, outlier, rate_ratio, restart, weigh
 from stream.compare.intake import PATIENCE
 from stream.compare.location import SKIPPED_SHARE
 from stream.compare.mixture import log_e
@@ -60,7 +60,7 @@ NUMBERS = {
     "rate ratios": f"1/{exp(rate_ratio.GRID[-1]):.0f} to {exp(rate_ratio.GRID[-1]):.0f}, {len(rate_ratio.GRID)} points",
     "an outlier is out by more than `promote`, and on the log scale by": f"{100 * expm1(outlier.LEAST):.0f} %",
     "an alert on evidence resolves under": f"{RELEASE:g} of what it takes",
-    "level of shown intervals": f"{100 * (1 - weigh.DISPLAY_ALPHA):g} %",
+    "level of shown intervals": f"{100 * (1 - evidence.DISPLAY_ALPHA):g} %",
     "evidence of a change that holds promotion back": f"{CHANGE:.1f}",
     "panes with a passing score before a promotion": f"{PASSING_PANES}",
     "a cohort is silent after": f"{SILENT_PANES} panes and twice its interval",

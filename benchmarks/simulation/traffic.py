@@ -15,13 +15,13 @@ from typing import NamedTuple
 import numpy as np
 
 from stream.arrays import Floats, Ints
-from stream.exact import Exact
+from stream.condense.groups import distributions
 from stream.partial import Row, RowKey
 from stream.rollout import Cohort
 from stream.summary import Summary
 from stream.summary.distribution import Distribution
 from stream.summary.gauge import Gauge
-from stream.summary.grid import SCALE, bins, fixed_log2
+from stream.summary.grid import SCALE
 from stream.summary.ratio import Ratio
 
 LATENCY, ERRORS, CPU = "latency", "errors", "cpu"
@@ -154,23 +154,7 @@ def traffic(setting: Setting, rng: np.random.Generator) -> Iterator[Pane]:
 
 def summarise(values: Floats, lengths: Ints) -> list[Distribution]:
     """`Distribution.of_values` of consecutive groups of positive values, of the given lengths, all at once."""
-    ends = lengths.cumsum()
-    logs = np.concatenate(([0], fixed_log2(values).cumsum()))
-    sums = logs[ends] - logs[ends - lengths]
-    indices = bins(values)
-    low = int(indices.min(initial=0))
-    width = int(indices.max(initial=0)) - low + 1
-    keys = np.repeat(np.arange(len(lengths)), lengths) * width + (indices - low)
-    counts = np.bincount(keys, minlength=len(lengths) * width).astype(np.int64)
-    used = np.flatnonzero(counts)
-    counts, places = counts[used], used % width + low
-    cuts = np.searchsorted(used, np.arange(1, len(lengths)) * width)
-    return [
-        Distribution(count, 0, Exact(log), SCALE, mine, number)
-        for count, log, mine, number in zip(
-            lengths.tolist(), sums.tolist(), np.split(places, cuts), np.split(counts, cuts), strict=True
-        )
-    ]
+    return distributions(np.repeat(np.arange(len(lengths)), lengths), len(lengths), values)
 
 
 def _paths(s: Setting, rng: np.random.Generator) -> _Paths:

@@ -7,11 +7,11 @@ from msgspec import Struct
 
 from stream.arrays import Flags, Floats
 from stream.compare import rate_ratio
-from stream.compare.evidence import Driver, Evidence
+from stream.compare.driver import find_drivers
+from stream.compare.evidence import DISPLAY_ALPHA, SHOWN, Evidence
 from stream.compare.intake import PATIENCE
 from stream.compare.mixture import mix
 from stream.compare.restart import FIRST_BLOCK, padded, restart_weights, thin
-from stream.compare.weigh import DISPLAY_ALPHA, SHOWN
 from stream.compare.yardstick import Yardstick
 from stream.plan import Plan
 
@@ -25,8 +25,6 @@ class Counts(Struct):
     """Positions in the policy of the family's metrics."""
     kinds: list[str]
     """`ratio` or `rate`."""
-    units: list[str]
-    """Their units."""
     likelihood: Floats
     """[M, 257] log-likelihood since the start."""
     panes: Floats
@@ -59,15 +57,14 @@ class Counts(Struct):
         """No metrics, no instances."""
         flat, deep, grid = np.zeros((0, 0)), np.zeros((0, 0, 0)), len(rate_ratio.GRID)
         return cls(
-            [], [], [], np.zeros((0, grid)), np.zeros(0), flat, flat, flat, flat, flat, [], [], [],
+            [], [], np.zeros((0, grid)), np.zeros(0), flat, flat, flat, flat, flat, [], [], [],
             np.zeros((0, 0, grid)), deep, deep,
         )  # fmt: skip
 
-    def begin(self, rule: int, kind: str, unit: str, instances: int) -> None:
+    def begin(self, rule: int, kind: str, instances: int) -> None:
         """Take up a metric, seen for the first time."""
         self.rules.append(rule)
         self.kinds.append(kind)
-        self.units.append(unit)
         self.fed.append([None, None])
         self.grow(instances)
 
@@ -202,10 +199,9 @@ def _describe(evidence: Evidence, events: Floats, exposure: Floats, canary: Flag
     base = events[theirs].sum() / exposure[theirs].sum()
     excess = (events[mine] / exposure[mine] - base) * (np.sign(evidence.effect) or stick.sign)
     whole = abs(float(events[mine].sum() / exposure[mine].sum() - base))
-    total = float(np.maximum(excess, 0).sum())
-    top = int(excess.argmax())
-    alone = len(mine) > 1 and total > 0 and excess[top] >= 0.6 * total
-    evidence.driver = Driver(int((excess >= whole / 2).sum()), len(mine), int(mine[top]) if alone else None)
+    (driver,) = find_drivers(excess[None], np.array([whole]))
+    driver.alone = None if driver.alone is None else int(mine[driver.alone])
+    evidence.driver = driver
 
 
 def _totals(evidence: Evidence, counts: Counts, metric: int, canary: Flags) -> None:

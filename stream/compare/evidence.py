@@ -4,6 +4,11 @@ from typing import Literal
 
 from msgspec import Struct
 
+DISPLAY_ALPHA = 0.05
+"""Intervals that are shown are two-sided 95 % confidence sequences."""
+SHOWN = 0.5
+"""Under this part of the evidence that is needed, the level is described, whatever contributes most."""
+
 
 class Driver(Struct):
     """Who drives an effect among the canary's instances."""

@@ -16,6 +16,7 @@ from stream.compare.restart import CHURN, LEAST, Restarts, padded
 from stream.compare.view import Look, View
 from stream.compare.yardstick import Yardstick
 from stream.plan import Plan
+from stream.policy import VIEWS
 from stream.summary import Distribution, Gauge
 from stream.summary.grid import LOG_UNIT
 
@@ -32,8 +33,6 @@ class Location(Struct):
     """Positions in the policy of the family's metrics."""
     kinds: list[str]
     """Their kinds."""
-    units: list[str]
-    """Their units."""
     intakes: list[Intake]
     """What waits for enough samples, by metric."""
     histograms: list[ResidualHistogram | None]
@@ -63,19 +62,16 @@ class Location(Struct):
     def empty(cls) -> Self:
         """No metrics, no instances."""
         flat = np.zeros((0, 0))
-        return cls(
-            [], [], [], [], [], [], [], flat, flat, flat, flat, flat, np.zeros((0, 0), bool), [], Restarts.empty()
-        )
+        return cls([], [], [], [], [], [], flat, flat, flat, flat, flat, np.zeros((0, 0), bool), [], Restarts.empty())
 
-    def begin(self, plan: Plan, rule: int, kind: str, unit: str, instances: int) -> None:
+    def begin(self, plan: Plan, rule: int, kind: str, instances: int) -> None:
         """Take up a metric, seen for the first time."""
         metric = len(self.rules)
         self.rules.append(rule)
         self.kinds.append(kind)
-        self.units.append(unit)
         self.intakes.append(Intake({}, [None, None]))
         self.skipped.append([0, 0])
-        named = (plan.rules[rule].views or ("mean", "p50", "p95", "p99")) if kind == "distribution" else ("mean",)
+        named = (plan.rules[rule].views or VIEWS) if kind == "distribution" else ("mean",)
         self.starts.append(len(self.views))
         self.views += sorted(View(metric, 0.0 if name == "mean" else float(name[1:]) / 100) for name in named)
         self.histograms.append(ResidualHistogram.empty(instances) if kind == "distribution" else None)

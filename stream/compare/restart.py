@@ -11,10 +11,11 @@ import numpy as np
 from msgspec import Struct
 
 from stream.arrays import Flags, Floats
+from stream.plan import FIRST_RESTART, SPEAKING_PANES
 
-FIRST_BLOCK = 3
+FIRST_BLOCK = FIRST_RESTART
 """Complete blocks before the first restart."""
-LEAST = 6
+LEAST = SPEAKING_PANES
 """Panes an instance needs on both sides of a restart."""
 BLOCK_FREEDOM = 8.0
 """Bound on the degrees of freedom of the block variance."""

@@ -7,7 +7,8 @@ from typing import Self
 import numpy as np
 
 from stream.arrays import Flags, Floats, Ints
-from stream.compare.evidence import Driver, Evidence
+from stream.compare.driver import find_drivers
+from stream.compare.evidence import DISPLAY_ALPHA, SHOWN, Evidence
 from stream.compare.location import Location
 from stream.compare.mixture import Contrast, contrast, log_e, mix, radius
 from stream.compare.outlier import find_outliers
@@ -16,10 +17,6 @@ from stream.compare.view import Look
 from stream.compare.yardstick import Yardstick
 from stream.plan import Plan
 
-DISPLAY_ALPHA = 0.05
-"""Intervals that are shown are two-sided 95 % confidence sequences."""
-SHOWN = 0.5
-"""Under this part of the evidence that is needed, the level is described, whatever contributes most."""
 MEMORY = 6.0
 """Panes over which an instance's own noise is taken to last."""
 _FLOOR = 1 / 15
@@ -131,8 +128,8 @@ def weigh(location: Location, plan: Plan, sticks: list[Yardstick], canary: Flags
     rows = zip(location.rules, *(column.tolist() for column in columns), strict=True)
     out = [Evidence(*row) for row in rows]
     leading = np.array([s + int(harm[s : s + n].argmax()) for s, n in zip(starts, number, strict=True)])
-    shown = harm[leading] >= [SHOWN * plan.need[rule] for rule in location.rules]
-    process = np.where(shown, processes.leading(leading), 0)
+    told = harm[leading] >= [SHOWN * plan.need[rule] for rule in location.rules]
+    process = np.where(told, processes.leading(leading), 0)
     _describe(out, location, processes, leading, process)
     _reach(out, processes, frame, plan, leading, process, starts)
     _instances(out, processes, leading, process, canary)
@@ -219,14 +216,10 @@ def _instances(out: list[Evidence], processes: Processes, views: Ints, leading: 
     center = np.where(theirs, values, 0.0).sum(1) / np.maximum(others, 1)
     effect = processes.found.difference[leading, views]
     excess = np.where(mine, (values - center[:, None]) * np.sign(effect)[:, None], -np.inf)
-    total = np.where(mine, np.maximum(excess, 0.0), 0.0).sum(1)
-    top = excess.argmax(1)
-    driving = (excess >= np.abs(effect)[:, None] / 2).sum(1)
-    for i, evidence in enumerate(out):
+    for i, (evidence, driver) in enumerate(zip(out, find_drivers(excess, np.abs(effect)), strict=True)):
         evidence.instances = int(number[i]), int(others[i])
         if number[i] and others[i] and effect[i]:
-            alone = number[i] > 1 and total[i] > 0 and excess[i, top[i]] >= 0.6 * total[i]
-            evidence.driver = Driver(int(driving[i]), int(number[i]), int(top[i]) if alone else None)
+            evidence.driver = driver
 
 
 def _alone(out: list[Evidence], processes: Processes, sticks: list[Yardstick], first: Ints, canary: Flags) -> None:

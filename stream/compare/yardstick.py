@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import log1p
 
-from stream.policy import Kind, MetricRule
+from stream.policy import ABSOLUTE_PROMOTE, RELATIVE_PROMOTE, Kind, MetricRule, usual_tolerance
 from stream.quantity import Tolerance
 
 LEARNED_FREEDOM = 20.0
@@ -59,17 +59,17 @@ def yardstick(rule: MetricRule, kind: Kind, unit: str) -> Yardstick | str:
     if kind != "gauge":
         if absolute:
             return f"{rule.name} is a {kind}: its tolerances are in % of baseline, not in points or units"
-        return _relative(rule, 0.05 if kind == "distribution" else 0.25)
+        return _relative(rule, kind)
     if rule.scale == "raw" or (rule.scale is None and (absolute or (whole and not given))):
         return _raw(rule, whole, given)
     if absolute:
         return f"{rule.name} is compared on the log scale: its tolerances are in % of baseline"
-    return _relative(rule, 0.05)
+    return _relative(rule, kind)
 
 
-def _relative(rule: MetricRule, usual: float) -> Yardstick:
-    tolerate = rule.tolerate.amount if rule.tolerate else usual
-    promote = rule.promote.amount if rule.promote else 2 * tolerate
+def _relative(rule: MetricRule, kind: Kind) -> Yardstick:
+    tolerate = (rule.tolerate or usual_tolerance(kind, "%")).amount
+    promote = rule.promote.amount if rule.promote else RELATIVE_PROMOTE * tolerate
     scale = [_log(amount, rule) for amount in (tolerate, promote, rule.margin.amount if rule.margin else 0.0)]
     spread = log1p(rule.spread.amount) if rule.spread else 0.03
     return Yardstick(
@@ -103,12 +103,12 @@ def _raw(rule: MetricRule, whole: float, given: list[Tolerance]) -> Yardstick | 
     def value(tolerance: Tolerance | None, usual: float) -> float:
         return usual if tolerance is None else tolerance.amount * (100 * point if tolerance.unit == "pp" else 1)
 
-    gate = value(rule.tolerate, 2 * point)
+    gate = value(rule.tolerate or usual_tolerance("gauge", "pp"), 0.0)
     spread = value(rule.spread, 1.5 * point)
     return Yardstick(
         log=False,
         gate=gate,
-        promote=value(rule.promote, 2.5 * gate),
+        promote=value(rule.promote, ABSOLUTE_PROMOTE * gate),
         margin=value(rule.margin, 0.0),
         spread=spread,
         freedom=LEARNED_FREEDOM if rule.spread else PRIOR_FREEDOM,

@@ -11,14 +11,11 @@ from math import exp
 from msgspec import Struct
 
 from stream.document.doubts import doubts
-from stream.document.rules import stated_kind, stated_tolerances, usual_tolerance
+from stream.document.rules import stated_kind, stated_tolerances
 from stream.plan import METRIC_SHARE, Plan
-from stream.policy import Kind, MetricRule
+from stream.policy import ABSOLUTE_PROMOTE, RELATIVE_PROMOTE, Kind, MetricRule, usual_tolerance
 from stream.quantity import Tolerance
 from stream.rollout import Rollout
-
-RAW_PROMOTE, LOG_PROMOTE = 2.5, 2.0
-"""The limit for promotion in multiples of what is tolerated."""
 
 
 class EffectiveMetric(Struct, frozen=True):
@@ -108,6 +105,6 @@ def _limits(rule: MetricRule) -> tuple[str, str]:
 
 def _limits_on(rule: MetricRule, *, relative: bool) -> tuple[str, str]:
     tolerate = rule.tolerate or usual_tolerance(stated_kind(rule), "%" if relative else "pp")
-    factor = LOG_PROMOTE if relative else RAW_PROMOTE
+    factor = RELATIVE_PROMOTE if relative else ABSOLUTE_PROMOTE
     promote = rule.promote or Tolerance(round(tolerate.amount * factor, 12), tolerate.unit)
     return str(tolerate), str(promote)

@@ -5,18 +5,11 @@ A rule that is not listed in `RULES` does not hold; to add one, write a function
 
 from collections.abc import Callable, Iterator
 
-from stream.policy import Kind, MetricRule
+from stream.policy import Kind, MetricRule, usual_tolerance
 from stream.quantity import Duration, Instant, Tolerance
 from stream.rollout import COHORTS, Rollout, Selector
 
 _SECOND, _HOUR, _DAY = 1_000, 3_600_000, 86_400_000
-_USUAL: dict[Kind, Tolerance] = {
-    "distribution": Tolerance(0.05, "%"),
-    "ratio": Tolerance(0.25, "%"),
-    "rate": Tolerance(0.25, "%"),
-    "gauge": Tolerance(0.05, "%"),
-}
-_USUAL_POINTS = Tolerance(0.02, "pp")
 
 Rule = Callable[[Rollout], Iterator[str]]
 
@@ -30,11 +23,6 @@ def stated_tolerances(rule: MetricRule) -> list[tuple[str, Tolerance]]:
     """The tolerances that the file gives, by field."""
     named = (("tolerate", rule.tolerate), ("promote", rule.promote), ("margin", rule.margin), ("spread", rule.spread))
     return [(name, tolerance) for name, tolerance in named if tolerance is not None]
-
-
-def usual_tolerance(kind: Kind | None, unit: str) -> Tolerance:
-    """What is tolerated where the file does not say; of an unknown kind, what holds for a distribution."""
-    return _USUAL_POINTS if unit == "pp" else _USUAL[kind or "distribution"]
 
 
 def _cohorts(rollout: Rollout) -> Iterator[str]:

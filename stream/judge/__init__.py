@@ -3,7 +3,7 @@
 from stream.judge.alerts import Notice, notices, resolve_all
 from stream.judge.classify import classify
 from stream.judge.clean import clean
-from stream.judge.observe import observe, stick_of
+from stream.judge.observe import observe
 from stream.judge.record import Scribe
 from stream.judge.score import grade
 from stream.judge.verdict import Situation, decide, is_final
@@ -28,8 +28,7 @@ def judge(plan: Plan, state: State, pane: int, rows: Rows) -> list[Output]:
         A divergence for each metric, alerts that begin or end, a score, and a verdict if it changed.
     """
     cells = clean(plan, state, pane, rows)
-    evidence = observe(plan, state, pane, cells)
-    sticks = {rule: stick_of(plan, state, rule) for rule in range(len(plan.rules))}
+    evidence, sticks = observe(plan, state, pane, cells)
     labels = [classify(plan, state, pane, rule, evidence.get(rule), stick) for rule, stick in sticks.items()]
     standing = grade(plan, labels, evidence, sticks)
     passing = standing.score is not None and standing.score >= plan.policy.pass_

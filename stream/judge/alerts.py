@@ -12,7 +12,7 @@ from stream.judge.clean import MOST_UNITS, Cells
 from stream.judge.silence import silent_panes
 from stream.judge.verdict import Situation
 from stream.outputs import AlertKind
-from stream.state import Firing
+from stream.state import SIDES, Firing
 from stream.words import clock, listed
 
 _MIXED = "{} reported as baseline and as canary at once; these samples are kept out. Mend the selectors."
@@ -121,7 +121,7 @@ def silence(situation: Situation, pane: int) -> Condition:
     """Whether a cohort is silent, and what there is to say about it."""
     plan, state = situation.plan, situation.state
     silent = [side for side in (0, 1) if silent_panes(plan, state, pane, side) is not None]
-    names = [("canary", "baseline")[side] for side in silent]
+    names = [SIDES[side] for side in silent]
     text = ""
     if silent:
         newest = [state.feeds[side].last for side in silent]

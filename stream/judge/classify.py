@@ -4,7 +4,7 @@ from stream.compare.evidence import Evidence
 from stream.compare.location import SKIPPED_SHARE
 from stream.compare.yardstick import Yardstick
 from stream.judge.clean import ERROR_PANES
-from stream.judge.silence import silence
+from stream.judge.silence import newest_panes, silence
 from stream.outputs import State as Label
 from stream.plan import Plan
 from stream.state import State
@@ -45,9 +45,8 @@ def skipped(state: State, rule: int) -> bool:
 
 def lacks_data(plan: Plan, state: State, pane: int, rule: int) -> bool:
     """Whether a cohort never reported the metric, or not for a while."""
-    metric = state.metrics[rule]
-    if metric.place < 0:
+    if state.metrics[rule].place < 0:
         return True
-    fed = state.counts.fed[metric.place] if metric.kind in ("ratio", "rate") else metric.fed
     limits = [max(silence(plan, feed), METRIC_PANES) for feed in state.feeds]
+    fed = newest_panes(state, rule)
     return any(newest is None or pane - newest >= limit for newest, limit in zip(fed, limits, strict=True))

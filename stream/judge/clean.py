@@ -7,7 +7,7 @@ from stream.pane import Rows, count, size
 from stream.partial import RowKey
 from stream.plan import Plan
 from stream.policy import Kind
-from stream.state import Feed, Metric, State, Unit
+from stream.state import SIDES, Feed, Metric, State, Unit
 from stream.summary import Count, Distribution, Gauge, Ratio, Summary
 
 MOST_UNITS = 1_000
@@ -49,9 +49,9 @@ def clean(plan: Plan, state: State, pane: int, rows: Rows) -> Cells:
                 _place(plan, state, pane, key, rows[key], number, cells)
             else:
                 count(state.kept_out, {reason: size(rows[key])})
-    for side, cohort in ((0, "canary"), (1, "baseline")):
+    for cohort, feed in zip(SIDES, state.feeds, strict=True):
         if any(cohort in cohorts for cohorts in claimed.values()):
-            _feed(state.feeds[side], pane)
+            _feed(feed, pane)
     return cells
 
 
@@ -96,7 +96,7 @@ def _place(plan: Plan, state: State, pane: int, key: RowKey, summary: Summary, u
         metric.error, metric.error_pane = cause, pane
         count(state.kept_out, {"conflicting": size(summary)})
         return
-    metric.fed[0 if key.cohort == "canary" else 1] = pane
+    metric.fed[SIDES.index(key.cohort)] = pane
     if isinstance(summary, (Distribution, Gauge)) and metric.kind in ("distribution", "gauge"):
         mine = cells.rows.setdefault(rule, {})
         if unit in mine:

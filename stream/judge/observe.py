@@ -12,14 +12,19 @@ from stream.judge.clean import Cells
 from stream.judge.silence import silence
 from stream.plan import Plan
 from stream.policy import MetricRule
-from stream.state import Metric, State
+from stream.state import SIDES, Metric, State
 
 
-def observe(plan: Plan, state: State, pane: int, cells: Cells) -> dict[int, Evidence]:
-    """Add a closed pane, and return the evidence by position of the metric; metrics never seen are left out."""
+def observe(plan: Plan, state: State, pane: int, cells: Cells) -> tuple[dict[int, Evidence], dict[int, Yardstick]]:
+    """Add a closed pane.
+
+    Returns:
+        By position of the metric, the evidence (metrics never seen are left out) and the settings it is judged with.
+    """
     _take_up(plan, state, cells)
     canary = state.units.canary
     _add(plan, state, pane, cells, canary)
+    sticks = {rule: stick_of(plan, state, rule) for rule in range(len(plan.rules))}
     location, counts = state.location, state.counts
     if state.origin is None and (location.counts.any() or location.open.any() or counts.panes.any()):
         state.origin = pane
@@ -27,10 +32,9 @@ def observe(plan: Plan, state: State, pane: int, cells: Cells) -> dict[int, Evid
         blocks = (pane - state.origin + 1) // plan.block
         location.close_block(plan, canary, blocks, pane + 1)
         counts.close_block(blocks, pane + 1)
-    sticks = [stick_of(plan, state, rule) for rule in location.rules]
-    found = weigh(location, plan, sticks, canary)
-    found += weigh_counts(counts, plan, [stick_of(plan, state, rule) for rule in counts.rules], canary)
-    return {evidence.rule: evidence for evidence in found}
+    found = weigh(location, plan, [sticks[rule] for rule in location.rules], canary)
+    found += weigh_counts(counts, plan, [sticks[rule] for rule in counts.rules], canary)
+    return {evidence.rule: evidence for evidence in found}, sticks
 
 
 def stick_of(plan: Plan, state: State, rule: int) -> Yardstick:
@@ -66,10 +70,10 @@ def _take_up(plan: Plan, state: State, cells: Cells) -> None:
             metric.error, metric.error_pane = found, 2**62
         if metric.kind in ("distribution", "gauge"):
             metric.place = len(state.location.rules)
-            state.location.begin(plan, rule, metric.kind, metric.unit, number)
+            state.location.begin(plan, rule, metric.kind, number)
         else:
             metric.place = len(state.counts.rules)
-            state.counts.begin(rule, metric.kind, metric.unit, number)
+            state.counts.begin(rule, metric.kind, number)
     if number > state.location.sums.shape[1]:
         state.location.grow(number)
     if number > state.counts.events.shape[1]:
@@ -101,7 +105,7 @@ def _add(plan: Plan, state: State, pane: int, cells: Cells, canary: Flags) -> No
 def _exposed(plan: Plan, state: State, pane: int) -> list[int]:
     """Units past their warm-up that are not silent: those on which events could have been seen."""
     units, warmup = state.units, plan.policy.warmup.ms
-    patience = {cohort: silence(plan, feed) for cohort, feed in zip(("canary", "baseline"), state.feeds, strict=True)}
+    patience = {cohort: silence(plan, feed) for cohort, feed in zip(SIDES, state.feeds, strict=True)}
     return [
         unit
         for unit, (name, first, last) in enumerate(zip(units.names, units.first, units.last, strict=True))

@@ -6,10 +6,11 @@ from stream.compare.evidence import Evidence, Outlier
 from stream.compare.yardstick import Yardstick
 from stream.judge.classify import skipped
 from stream.judge.clean import instance_name
+from stream.judge.silence import newest_panes
 from stream.outputs import State as Label
 from stream.plan import Plan
 from stream.policy import MetricRule
-from stream.state import State
+from stream.state import SIDES, State
 from stream.words import clock, listed, magnitude, percent, plural, points, value
 
 _KNOWN = {
@@ -163,9 +164,8 @@ def short(plan: Plan, state: State, rule: int, evidence: Evidence | None, stick:
 
 def no_samples(plan: Plan, state: State, rule: int) -> str:
     """What is missing of a metric."""
-    name, metric = plan.rules[rule].name, state.metrics[rule]
-    fed = state.counts.fed[metric.place] if metric.place >= 0 and metric.kind in ("ratio", "rate") else metric.fed
-    newest = dict(zip(("canary", "baseline"), fed, strict=True))
+    name = plan.rules[rule].name
+    newest = dict(zip(SIDES, newest_panes(state, rule), strict=True))
     never = [cohort for cohort, pane in newest.items() if pane is None]
     if never:
         return f"No samples of {name} from the {' and the '.join(never)} yet."

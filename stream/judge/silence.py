@@ -22,6 +22,12 @@ def silence(plan: Plan, feed: Feed) -> float:
     return max(SILENT_PANES, 2 * interval)
 
 
+def newest_panes(state: State, rule: int) -> list[int | None]:
+    """The newest pane with samples of a metric, by side: of a ratio its trials, of a rate its exposure."""
+    metric = state.metrics[rule]
+    return state.counts.fed[metric.place] if metric.place >= 0 and metric.kind in ("ratio", "rate") else metric.fed
+
+
 def silent_panes(plan: Plan, state: State, pane: int, side: int) -> float | None:
     """For how many panes a cohort (0 canary, 1 baseline) has been silent; None while it is not."""
     feed = state.feeds[side]

@@ -8,7 +8,7 @@ from msgspec import Struct
 from stream.arrays import Floats, Ints
 from stream.errors import TelemetryError
 from stream.exact import Exact
-from stream.summary.grid import SCALE, bins, fixed_log2, middle_log2
+from stream.summary.grid import SCALE, bins_and_logs, middle_log2
 
 MAX_COUNT = 2**48
 """Measurements one summary may hold, so that sums of bins fit 64 bits."""
@@ -41,9 +41,10 @@ class Distribution(Struct, tag="distribution", array_like=True, eq=False):
     def of_values(cls, values: Floats, weight: int = 1) -> Self:
         """Summarise values, each 0 or more and finite, each standing for `weight` samples. O(n log n)."""
         positive = values[values > 0]
-        indices, counts = np.unique(bins(positive), return_counts=True)
+        places, logarithms = bins_and_logs(positive)
+        indices, counts = np.unique(places, return_counts=True)
         zeros = len(values) - len(positive)
-        logs = Exact(int(fixed_log2(positive).sum()) * weight)
+        logs = Exact(int(logarithms.sum()) * weight)
         return cls(len(values) * weight, zeros * weight, logs, SCALE, indices, counts.astype(np.int64) * weight)
 
     @classmethod

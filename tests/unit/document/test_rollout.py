@@ -13,9 +13,9 @@ from stream.document.doubts import doubts
 from stream.document.effective import effective
 from stream.document.parse import parse_document
 from stream.document.rollout import read_rollout, write_rollout
-from stream.document.rules import stated_kind, usual_tolerance
+from stream.document.rules import stated_kind
 from stream.errors import PolicyError
-from stream.policy import VIEWS, Kind, MetricRule, Policy
+from stream.policy import VIEWS, Kind, MetricRule, Policy, usual_tolerance
 from stream.quantity import Duration, Instant, Tolerance, Unit
 from stream.rollout import Rollout, Selector, fingerprint
 
