@@ -4,13 +4,13 @@ The same `step` runs live, in replay, in simulation and in tests. It knows no cl
 Outputs are a function of the closed panes in order, and so of the samples, however they were cut into partials.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from stream.errors import StateError
 from stream.judge import judge
 from stream.outputs import Output
 from stream.pane import ready_pane, receive
-from stream.partial import Event, Stop
+from stream.partial import Event, Failure, Stop
 from stream.plan import Plan
 from stream.state import Metric, Source, State
 
@@ -38,18 +38,30 @@ def step(plan: Plan, state: State, event: Event) -> list[Output]:
     Raises:
         StateError: the state was made under another policy or for another rollout.
     """
+    return [output for outputs in advance(plan, state, event) for output in outputs]
+
+
+def advance(plan: Plan, state: State, event: Event) -> Iterator[list[Output]]:
+    """The same, one closed pane after the other; to be read to its end.
+
+    Raises:
+        StateError: the state was made under another policy or for another rollout.
+    """
     if state.fingerprint != plan.fingerprint or state.rollout != plan.rollout.id:
         raise StateError(
             f"the state is of rollout {state.rollout} under policy {state.fingerprint}, "
             f"not of {plan.rollout.id} under {plan.fingerprint}: start it anew"
         )
-    outputs: list[Output] = []
     if state.final:
-        return outputs
-    if not isinstance(event, Stop):
-        receive(plan, state, event)
-    elif event.rollout == state.rollout:
-        state.stopped = event.reason
+        return
+    match event:
+        case Stop() | Failure() if event.rollout != state.rollout:
+            pass
+        case Stop():
+            state.stopped = event.reason
+        case Failure():
+            state.failed = state.failed or event.reason
+        case _:
+            receive(plan, state, event)
     while (pane := ready_pane(plan, state)) is not None:
-        outputs += judge(plan, state, *pane)
-    return outputs
+        yield judge(plan, state, *pane)

@@ -6,7 +6,7 @@ minimum of all sources' times, has passed its end by the lateness.
 
 from collections.abc import Mapping
 
-from stream.partial import Partial, RowKey, SourceTime
+from stream.partial import ChunkEnd, Partial, RowKey, SourceTime
 from stream.plan import Plan
 from stream.state import Source, State
 from stream.summary import Count, Ratio, Summary
@@ -16,35 +16,51 @@ REMEMBERED = 6
 """Closed panes in which late samples of an open chunk can be told from those that were judged."""
 
 
-def receive(plan: Plan, state: State, event: Partial | SourceTime) -> None:
+def receive(plan: Plan, state: State, event: Partial | SourceTime | ChunkEnd) -> None:
     """Merge an event into the open panes; unknown sources are new ones."""
     source = state.sources.setdefault(event.source, Source())
-    if isinstance(event, SourceTime):
-        source.time = max(source.time, event.time)
-        return
-    if event.rollout != state.rollout or event.start < source.start:
-        return
-    if event.start == source.start and event.upto <= source.upto:
+    match event:
+        case SourceTime():
+            source.time = max(source.time, event.time)
+        case ChunkEnd():
+            _end(plan, state, source, event)
+        case Partial() if event.rollout == state.rollout:
+            _take_rows(plan, state, source, event)
+
+
+def _take_rows(plan: Plan, state: State, source: Source, event: Partial) -> None:
+    if event.start < source.start or (event.start == source.start and event.upto <= source.upto):
         return
     if event.start > source.start:
         if event.start < source.upto:
             _keep_out(state, "overlap", sum(size(row.summary) for row in event.rows))
             return
         _finish(plan, state, source)
-        source.start = event.start
-    source.upto = event.upto
-    source.chunk_newest = max(source.chunk_newest, event.newest)
-    source.time = max(source.time, event.newest)
-    source.kept_out = {
-        pane: reasons for pane, reasons in event.kept_out.items() if state.next is None or pane >= state.next
-    }
+        source.start = source.upto = event.start
+    if not event.more:
+        source.upto = event.upto
+        source.chunk_newest = max(source.chunk_newest, event.newest)
+        source.time = max(source.time, event.newest)
+        source.kept_out = {
+            pane: reasons for pane, reasons in event.kept_out.items() if state.next is None or pane >= state.next
+        }
     for row in event.rows:
         if state.next is not None and row.pane < state.next:
-            taken = source.taken.setdefault(row.pane, {})
-            _keep_out(state, "late", size(row.summary) - taken.get(row.key, 0))
-            taken[row.key] = size(row.summary)
+            taken, number = source.taken.setdefault(row.pane, {}), size(row.summary)
+            _keep_out(state, "late", number - taken.get(row.key, 0))
+            taken[row.key] = max(number, taken.get(row.key, 0))
         else:
             source.rows.setdefault(row.pane, {})[row.key] = row.summary
+
+
+def _end(plan: Plan, state: State, source: Source, event: ChunkEnd) -> None:
+    """The source goes on behind a chunk; one that was cut elsewhere before, or a repeat, changes nothing."""
+    cut_elsewhere = source.start < event.start < source.upto
+    if event.start < source.start or cut_elsewhere or event.upto < source.upto:
+        return
+    _finish(plan, state, source)
+    source.newest = max(source.newest, event.newest)
+    source.start = source.upto = event.upto
 
 
 def ready_pane(plan: Plan, state: State) -> tuple[int, Rows] | None:

@@ -143,3 +143,5 @@ class State(Struct):
     """Whether it is the last one."""
     stopped: str | None = None
     """Why someone ended the rollout."""
+    failed: str | None = None
+    """Why it cannot be judged."""

@@ -45,7 +45,9 @@ LAYERS = (
     "pane",
     "judge",
     "monitor",
+    "registry",
     "replay",
+    "observe",
 )
 """Modules and packages of `stream`, lowest first. Each imports only itself and those before it."""
 

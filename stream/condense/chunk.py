@@ -20,6 +20,8 @@ from stream.formats.decoded import Decoded, Fault
 from stream.partial import Partial, Row
 
 DISTRIBUTION = KINDS.index("distribution")
+OUTSIDE = frozenset({"before_from", "after_until"})
+"""Samples kept out for these reasons are no part of the rollout."""
 
 
 class Chunk:
@@ -48,8 +50,10 @@ class Chunk:
         self.accepted: Counter[str] = Counter()
         """Samples in rows, by rollout."""
         self.kept_out: Kept = Counter()
-        """Samples kept out of rows, by rollout, pane and reason; those without a usable time are in none."""
+        """Samples kept out of rows, by rollout, pane and reason; those without a usable time are in none. Partials tell
+        of those within the rollout's time only: the others depend on when the rollout became known."""
         self._told: Counter[str] = Counter()
+        self._first_panes = index.first_panes
         self._index = index
         self._table = index.table()
         self._cells = Cells(self._table)
@@ -57,6 +61,7 @@ class Chunk:
     def use(self, index: Index) -> None:
         """Resolve the records that come next by another index."""
         self._index = index
+        self._first_panes = self._first_panes | index.first_panes
 
     def add(self, decoded: Decoded, upto: int) -> list[Fault]:
         """Take the next records of the log.
@@ -87,8 +92,9 @@ class Chunk:
         kept_out: dict[str, dict[int, dict[str, int]]] = {}
         totals: Counter[str] = Counter()
         for (rollout, pane, reason), number in sorted(self.kept_out.items()):
-            kept_out.setdefault(rollout, {}).setdefault(pane, {})[reason] = number
-            totals[rollout] += number
+            if reason not in OUTSIDE and pane >= self._first_panes[rollout]:
+                kept_out.setdefault(rollout, {}).setdefault(pane, {})[reason] = number
+                totals[rollout] += number
         news = rows.keys() | {rollout for rollout, total in totals.items() if total != self._told[rollout]}
         self._told = totals
         return [self._partial(rollout, rows.get(rollout, []), kept_out.get(rollout, {})) for rollout in sorted(news)]

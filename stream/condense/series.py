@@ -85,6 +85,9 @@ class Index:
         self.lateness_ms = _ints(rollout.policy.lateness.ms for rollout in self.rollouts)
         self.from_ms = _ints(rollout.from_.ms if rollout.from_ else -_FOREVER for rollout in self.rollouts)
         self.until_ms = _ints(rollout.until.ms if rollout.until else _FOREVER for rollout in self.rollouts)
+        panes = (self.from_ms // self.pane_ms).tolist()
+        self.first_panes = {rollout.id: pane for rollout, pane in zip(self.rollouts, panes, strict=True)}
+        """The pane of each rollout's `from`."""
         self._by_app: dict[str, list[int]] = {}
         for number, rollout in enumerate(self.rollouts):
             self._by_app.setdefault(rollout.app, []).append(number)

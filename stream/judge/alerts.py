@@ -77,6 +77,8 @@ def _conditions(situation: Situation, cells: Cells, pane: int) -> Iterator[Condi
     mixed = partial(_MIXED.format, listed(cells.both, 3))
     yield Condition("cohort_mismatch", "cohort_mismatch", bool(cells.both), False, mixed)
     yield Condition("judge_error", "judge_error", cells.crowded, False, lambda: _CROWDED)
+    failed = situation.state.failed
+    yield Condition("judge_error:", "judge_error", failed is not None, False, lambda: f"{failed}")
     yield _low_score(situation)
     for rule, settings in enumerate(situation.plan.rules):
         if settings.muted:

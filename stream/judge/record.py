@@ -10,6 +10,13 @@ from stream.judge.verdict import Rule, Situation
 from stream.outputs import Alert, Divergence, Drivers, RolloutState, Score, Side, Verdict, rounded
 from stream.words import duration, listed
 
+_PLAIN = {
+    "undecided": "No rule for an end holds yet.",
+    "stopped": "Someone ended the rollout.",
+    "failed": "The monitor could not judge this rollout: that says nothing about the canary.",
+}
+"""What there is to say about rules without numbers."""
+
 
 class Scribe:
     """Writes the records of one pane; each takes the next id of the rollout."""
@@ -160,8 +167,8 @@ class Scribe:
             return f"All metrics together show harm, {name} most. {self._reason(leading)}"
         if rule.verdict == "promote":
             return self._promoted(rule)
-        if rule.name == "undecided":
-            return sentence.waiting(plan, labels)
+        if rule.name in ("undecided", "failed"):
+            return sentence.waiting(plan, labels) if self.state.failed is None else self.state.failed
         return f"{self._ending(rule)} {self._missing()}"
 
     def _promoted(self, rule: Rule) -> str:
@@ -219,7 +226,7 @@ class Scribe:
             )
         if rule.name in ("deadline", "until"):
             return f"Promotion needs every deciding metric shown safe; {self._shortfall()}"
-        return "No rule for an end holds yet." if rule.name == "undecided" else "Someone ended the rollout."
+        return _PLAIN[rule.name]
 
     def _shortfall(self) -> str:
         parts = []

@@ -107,6 +107,7 @@ def _lenient(s: Situation) -> bool:
 RULES: tuple[Rule, ...] = (
     Rule("critical_metric", "abort", lambda s: s.worst is not None),
     Rule("all_metrics", "abort", lambda s: s.mean >= s.plan.need_mean),
+    Rule("failed", "inconclusive", lambda s: s.state.failed is not None),
     Rule("stopped", "inconclusive", lambda s: s.state.stopped is not None),
     Rule("all_safe", "promote", lambda s: s.safe and s.unblocked),
     Rule("no_harm_at_deadline", "promote", _lenient),

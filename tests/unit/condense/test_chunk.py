@@ -230,8 +230,10 @@ def test_the_same_list_feeds_two_rollouts() -> None:
 def test_from_and_until() -> None:
     index = Index([rollout(from_=Instant(T0), until=Instant(T0 + PANE))])
     times = (T0 - 1, T0, T0 + PANE - 1, T0 + PANE)
-    partial = partial_of(*(single(ts=time) for time in times), index=index)
-    assert rejected(partial) == {"after_until": 1, "before_from": 1}
+    chunk = chunk_of(*(single(ts=time) for time in times), index=index)
+    (partial,) = chunk.partials()
+    assert {reason for _, _, reason in chunk.kept_out} == {"after_until", "before_from"}
+    assert partial.kept_out == {}
     assert partial.rows[0].summary.count == 2  # type: ignore[union-attr]
     assert partial.newest == T0 + PANE
 

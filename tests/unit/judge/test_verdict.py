@@ -38,6 +38,7 @@ class Case(NamedTuple):
     confidence: float = 0.0
     firing: bool = False
     stopped: bool = False
+    failed: bool = False
     origin: int | None = 0
     until: int | None = None
     lenient: bool = False
@@ -59,6 +60,7 @@ def made(case: Case) -> Situation:
     state = state_of(plan)
     state.passing, state.origin, state.verdict = case.passing, case.origin, LAST
     state.stopped = "why" if case.stopped else None
+    state.failed = "broken" if case.failed else None
     if case.firing:
         state.firing["no_data"] = Firing(0)
     evidence = {
@@ -83,6 +85,7 @@ LENIENT = Case(pane=DEADLINE - 1, lenient=True, passing=PASSING_PANES, confidenc
 REACHED: dict[str, Case] = {
     "critical_metric": WORSE,
     "all_metrics": Case(other=4.0, labels=("undecided", "worse")),
+    "failed": QUIET._replace(failed=True),
     "stopped": QUIET._replace(stopped=True),
     "all_safe": SAFE,
     "no_harm_at_deadline": LENIENT,
@@ -108,6 +111,8 @@ def test_nothing_is_decided_before_anything_was_compared() -> None:
         (WORSE._replace(firing=True), "critical_metric"),
         (WORSE._replace(labels=("undecided", "worse"), other=4.0, stopped=True), "all_metrics"),
         (SAFE._replace(stopped=True), "stopped"),
+        (SAFE._replace(failed=True, stopped=True), "failed"),
+        (WORSE._replace(failed=True), "critical_metric"),
         (QUIET._replace(stopped=True, origin=None), "stopped"),
         (SAFE._replace(pane=DEADLINE - 1), "all_safe"),
         (SAFE._replace(until=51), "all_safe"),

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from stream.condense.ahead import AHEAD_MS, reject_ahead
 from stream.formats.decoded import Decoded
-from stream.replay.jump import AHEAD_MS, Jumps, reject_ahead
+from stream.replay.jump import Jumps
 from stream.sample import Telemetry
 
 T0 = 1732300000000

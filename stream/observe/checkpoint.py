@@ -1,0 +1,156 @@
+"""States of a partition of the log as records of a compacted topic, and back.
+
+A key is `rollout@epoch/slot/index`. Every restart is an *epoch* with keys of its own, so that compaction cannot keep
+the record of a former owner that was stalled instead of the present owner's. Checkpoints of a rollout take two *slots*
+in turn, and each record says how many there are, so that one complete checkpoint always exists. The partition's own
+record has no rollout in its key. Of complete checkpoints the one that is furthest in the log wins.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from stream.codec import dump, load
+from stream.errors import StateError
+from stream.monitor import start
+from stream.observe.held import Held
+from stream.observe.sources import Sources
+from stream.partial import Registered
+from stream.plan import Plan
+from stream.state import State
+from stream.wire import decoder, encode_json
+
+PART = 900_000
+"""Bytes of a state in one record."""
+UNREADABLE = "The stored state cannot be read ({error}): start the rollout anew."
+
+
+class Part(Struct, array_like=True, frozen=True):
+    """A record's value."""
+
+    number: int
+    """The number of the checkpoint of this rollout in this epoch."""
+    offset: int
+    """The newest message of the log that is in it; of a partition the next one to read."""
+    index: int
+    """Which part this is."""
+    count: int
+    """How many there are."""
+    data: bytes
+    """A piece of the whole."""
+
+
+class Stored(NamedTuple):
+    """A complete checkpoint."""
+
+    offset: int
+    number: int
+    data: bytes
+
+
+class _Head(Struct, array_like=True):
+    """A rollout with its state."""
+
+    rollout: bytes
+    registered: int
+    offset: int
+    ended: int | None
+    begun: int | None
+    next: int | None
+    sequence: int
+    state: bytes
+
+
+def split(name: str, epoch: str, stored: Stored) -> list[tuple[bytes, bytes]]:
+    """The records of a checkpoint; `name` is the rollout's id, empty for the partition's own record.
+
+    >>> [(key, len(value)) for key, value in split("shop-1", "e", Stored(7, 3, bytes(1_000_000)))]
+    [(b'shop-1@e/1/0', 900010), (b'shop-1@e/1/1', 100010)]
+    """
+    pieces = [stored.data[at : at + PART] for at in range(0, len(stored.data), PART)] or [b""]
+    parts = [Part(stored.number, stored.offset, i, len(pieces), piece) for i, piece in enumerate(pieces)]
+    slot = stored.number % 2
+    return [(f"{name}@{epoch}/{slot}/{part.index}".encode(), msgspec.msgpack.encode(part)) for part in parts]
+
+
+def newest(records: Iterable[tuple[bytes, bytes]]) -> dict[str, Stored]:
+    """The furthest complete checkpoint of each rollout, and of the partition under the empty name.
+
+    Args:
+        records: the newest record of each key.
+    """
+    found: dict[tuple[str, str], dict[int, Part]] = {}
+    for key, value in records:
+        place, _, index = key.decode().rpartition("/")
+        try:
+            found.setdefault((place.partition("@")[0], place), {})[int(index)] = _part(value)
+        except (msgspec.MsgspecError, ValueError):
+            continue
+    best: dict[str, Stored] = {}
+    for (name, _), parts in found.items():
+        stored = _joined(parts)
+        if stored is not None and (name not in best or stored > best[name]):
+            best[name] = stored
+    return best
+
+
+def freeze(held: Held) -> bytes:
+    """A rollout and its state as bytes."""
+    state = held.state
+    rollout = encode_json(Registered(held.plan.rollout, held.registered))
+    head = _Head(
+        rollout, held.registered, held.offset, held.ended, state.begun, state.next, state.sequence, dump(state)
+    )
+    return msgspec.msgpack.encode(head)
+
+
+def thaw(data: bytes) -> Held:
+    """Back from bytes. A state that this code cannot read begins anew, as a failure that is told at the next pane.
+
+    Raises:
+        StateError: not even its rollout can be read.
+    """
+    try:
+        head = msgspec.msgpack.decode(data, type=_Head)
+        rollout = _rollout(head.rollout).rollout
+    except msgspec.MsgspecError as error:
+        raise StateError(f"a checkpoint is damaged: {error}; delete its record") from None
+    plan = Plan.of(rollout)
+    try:
+        state = load(head.state)
+    except StateError as error:
+        state = _anew(plan, head, str(error))
+    return Held(plan, state, head.offset, head.registered, head.ended)
+
+
+def freeze_sources(sources: Sources) -> bytes:
+    """What is known of the sources, as bytes."""
+    return msgspec.msgpack.encode(sources)
+
+
+def thaw_sources(data: bytes) -> Sources:
+    """Back from bytes."""
+    return msgspec.msgpack.decode(data, type=Sources)
+
+
+def _anew(plan: Plan, head: _Head, error: str) -> State:
+    state = start(plan, [])
+    state.begun, state.next, state.sequence = head.begun, head.next, head.sequence
+    state.failed, state.final = UNREADABLE.format(error=error), head.ended is not None
+    return state
+
+
+def _joined(parts: dict[int, Part]) -> Stored | None:
+    first = parts.get(0)
+    if first is None:
+        return None
+    whole = [parts.get(index) for index in range(first.count)]
+    if any(part is None or part.number != first.number for part in whole):
+        return None
+    return Stored(first.offset, first.number, b"".join(part.data for part in whole if part is not None))
+
+
+_part = msgspec.msgpack.Decoder(Part).decode
+_rollout = decoder(Registered).decode
