@@ -5,6 +5,8 @@ import tomllib
 from itertools import chain
 from pathlib import Path
 
+from tests.broker_kinds import IMAGE
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -53,10 +55,14 @@ def test_the_readme_calls_targets_that_exist() -> None:
     assert asked <= targets(text_of("Makefile"))
 
 
-def test_ci_runs_targets_that_exist() -> None:
+def test_ci_runs_all_tests() -> None:
     asked = set(re.findall(r"\bmake ([a-z][a-z-]*)", text_of(".ci/run")))
-    assert "test" in asked
+    assert {"test", "test-slow", "test-broker"} <= asked
     assert asked <= targets(text_of("Makefile"))
+
+
+def test_ci_gets_the_image_that_the_tests_use() -> None:
+    assert IMAGE in text_of(".ci/kafka")
 
 
 def test_every_target_has_its_line_in_the_help() -> None:

@@ -11,13 +11,27 @@ import typer
 from stream import __version__
 from stream.errors import CanaryError, PolicyError
 from topologies.commands.check import check
+from topologies.commands.explain import explain
+from topologies.commands.list_rollouts import list_rollouts
 from topologies.commands.replay import replay
+from topologies.commands.run import run
 from topologies.commands.schema import schema
+from topologies.commands.start import start
+from topologies.commands.stop import stop
+from topologies.commands.topics import topics
+from topologies.commands.verdict import verdict
 from topologies.exit_code import FAILED, INTERRUPTED, MISUSED
 
 COMMANDS: dict[str, Callable[..., Any] | typer.Typer] = {
+    "run": run,
+    "start": start,
+    "stop": stop,
+    "list": list_rollouts,
+    "verdict": verdict,
+    "explain": explain,
     "replay": replay,
     "check": check,
+    "topics": topics,
     "schema": schema,
 }
 """The commands, and groups of commands, by name, in the order of the help."""

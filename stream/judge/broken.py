@@ -2,11 +2,13 @@
 
 from typing import Literal
 
-from stream.outputs import Alert, Output, Side, Verdict
+from stream.outputs import Alert, AlertKind, Output, Side, Verdict
 from stream.plan import Plan
-from stream.state import State
+from stream.state import Firing, State
 
 NOTHING = Side(None, 0, 0)
+KEY = "judge_error:"
+"""Of the alert among those that fire."""
 
 
 def broken(plan: Plan, state: State, reason: str) -> list[Output]:
@@ -14,30 +16,57 @@ def broken(plan: Plan, state: State, reason: str) -> list[Output]:
 
     Args:
         plan: the rollout's plan.
-        state: its state, `sequence` that of the last record that was written.
+        state: its state, `sequence` that of the last record that was written, `firing` the alerts that fire by then.
         reason: what went wrong and what to do, one sentence.
 
     Returns:
-        A `judge_error` that fires and resolves, and a final `inconclusive`, all at the end of the pane it broke at.
+        A `judge_error` that fires, the end of all alerts, and a final `inconclusive`, all at the end of the pane it
+        broke at; where none was closed, of the first one.
     """
-    at = (state.next or state.begun or 0) * plan.pane_ms
-    outputs: list[Output] = [_alert(state, at, "firing", reason)]
-    outputs.append(_alert(state, at, "resolved", "Resolved: judge error; the rollout is over."))
+    if state.next is None or state.next == state.begun:
+        state.begun = _first(plan, state)
+        state.next = state.begun + 1
+    at = state.next * plan.pane_ms
+    state.firing[KEY] = Firing(at)
+    outputs: list[Output] = [_alert(state, at, KEY, "firing", reason)]
+    for key in sorted(state.firing):
+        outputs.append(_alert(state, at, key, "resolved", _end(key, state.firing[key])))
     outputs.append(_verdict(plan, state, at, reason))
-    state.failed, state.verdict, state.final = reason, "inconclusive", True
+    state.failed, state.firing, state.verdict, state.final = reason, {}, "inconclusive", True
     return outputs
 
 
-def _alert(state: State, at: int, status: Literal["firing", "resolved"], text: str) -> Alert:
+def _first(plan: Plan, state: State) -> int:
+    """The first pane, or the one of the present."""
+    if state.begun is not None:
+        return state.begun
+    begins = plan.rollout.from_
+    present = max((source.time for source in state.sources.values()), default=0)
+    return max(present if begins is None else begins.ms, 0) // plan.pane_ms
+
+
+def _end(key: str, about: Firing) -> str:
+    if key == KEY:
+        return "Resolved: judge error; the rollout is over."
+    whom = about.instance or about.metric
+    return f"Resolved: {_kind(key).replace('_', ' ')}{f' of {whom}' if whom else ''}."
+
+
+def _kind(key: str) -> AlertKind:
+    return key.split(":", 1)[0]  # type: ignore[return-value]  # keys begin with the kind
+
+
+def _alert(state: State, at: int, key: str, status: Literal["firing", "resolved"], text: str) -> Alert:
+    about = state.firing[key]
     return Alert(
         id=_id(state),
         rollout=state.rollout,
         at=at,
-        kind="judge_error",
+        kind=_kind(key),
         status=status,
-        metric=None,
-        instance=None,
-        since=at,
+        metric=about.metric,
+        instance=about.instance,
+        since=about.since,
         text=text,
     )
 

@@ -60,6 +60,7 @@ class _Head(Struct, array_like=True):
     begun: int | None
     next: int | None
     sequence: int
+    sources: list[str]
     state: bytes
 
 
@@ -83,8 +84,8 @@ def newest(records: Iterable[tuple[bytes, bytes]]) -> dict[str, Stored]:
     """
     found: dict[tuple[str, str], dict[int, Part]] = {}
     for key, value in records:
-        place, _, index = key.decode().rpartition("/")
         try:
+            place, _, index = key.decode().rpartition("/")
             found.setdefault((place.partition("@")[0], place), {})[int(index)] = _part(value)
         except (msgspec.MsgspecError, ValueError):
             continue
@@ -99,10 +100,9 @@ def newest(records: Iterable[tuple[bytes, bytes]]) -> dict[str, Stored]:
 def freeze(held: Held) -> bytes:
     """A rollout and its state as bytes."""
     state = held.state
-    rollout = encode_json(Registered(held.plan.rollout, held.registered))
-    head = _Head(
-        rollout, held.registered, held.offset, held.ended, state.begun, state.next, state.sequence, dump(state)
-    )
+    rollout, sources = encode_json(Registered(held.plan.rollout, held.registered)), list(state.sources)
+    progress = state.begun, state.next, state.sequence
+    head = _Head(rollout, held.registered, held.offset, held.ended, *progress, sources, dump(state))
     return msgspec.msgpack.encode(head)
 
 
@@ -115,7 +115,7 @@ def thaw(data: bytes) -> Held:
     try:
         head = msgspec.msgpack.decode(data, type=_Head)
         rollout = _rollout(head.rollout).rollout
-    except msgspec.MsgspecError as error:
+    except _WRONG as error:
         raise StateError(f"a checkpoint is damaged: {error}; delete its record") from None
     plan = Plan.of(rollout)
     try:
@@ -131,12 +131,19 @@ def freeze_sources(sources: Sources) -> bytes:
 
 
 def thaw_sources(data: bytes) -> Sources:
-    """Back from bytes."""
-    return msgspec.msgpack.decode(data, type=Sources)
+    """Back from bytes.
+
+    Raises:
+        StateError: this code cannot read them.
+    """
+    try:
+        return msgspec.msgpack.decode(data, type=Sources)
+    except _WRONG as error:
+        raise StateError(f"the checkpoint of a partition is damaged: {error}; delete its record") from None
 
 
 def _anew(plan: Plan, head: _Head, error: str) -> State:
-    state = start(plan, [])
+    state = start(plan, head.sources)
     state.begun, state.next, state.sequence = head.begun, head.next, head.sequence
     state.failed, state.final = UNREADABLE.format(error=error), head.ended is not None
     return state
@@ -152,5 +159,6 @@ def _joined(parts: dict[int, Part]) -> Stored | None:
     return Stored(first.offset, first.number, b"".join(part.data for part in whole if part is not None))
 
 
+_WRONG = (msgspec.MsgspecError, UnicodeDecodeError)
 _part = msgspec.msgpack.Decoder(Part).decode
 _rollout = decoder(Registered).decode

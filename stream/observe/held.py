@@ -1,6 +1,6 @@
 """A rollout as an observer holds it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stream.plan import Plan
 from stream.state import State
@@ -20,15 +20,19 @@ class Held:
     """Offset of the rollout's record in the registry."""
     ended: int | None = None
     """When it ended, event time in milliseconds UTC."""
+    due: int = field(init=False, default=0)
+    """The time from which its next pane can be closed; 0 if that depends on its rows."""
 
-    @property
-    def due(self) -> int:
-        """The time from which its next pane can be closed; 0 if that depends on its rows."""
+    def __post_init__(self) -> None:
+        self.look_ahead()
+
+    def look_ahead(self) -> None:
+        """Bring `due` up to date."""
         policy, begins = self.plan.policy, self.plan.rollout.from_
         pane = self.state.next
         if pane is None and begins is not None:
             pane = begins.ms // self.plan.pane_ms
-        return 0 if pane is None else (pane + 1) * self.plan.pane_ms + policy.lateness.ms
+        self.due = 0 if pane is None else (pane + 1) * self.plan.pane_ms + policy.lateness.ms
 
 
 def retired(state: State) -> State:

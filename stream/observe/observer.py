@@ -5,7 +5,6 @@ again, bit for bit.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -15,11 +14,14 @@ from stream.judge.broken import broken
 from stream.monitor import advance, start
 from stream.observe.held import Held, retired
 from stream.observe.sources import Sources
+from stream.observe.waiting import Waiting
 from stream.outputs import Output
+from stream.pane import goes_on
 from stream.partial import ChunkEnd, Event, Failure, Message, Partial, Registered, SourceTime, Stop, late_start
 from stream.plan import Plan
 from stream.quantity import Instant
 from stream.registry import Registration
+from stream.state import Source
 
 DAY_MS = 86_400_000
 KEPT_MS = 7 * DAY_MS
@@ -29,6 +31,10 @@ PATIENCE = 100_000
 LOST = (
     "Messages of the monitor's own log were deleted before they were read: it stood still for longer than the topic "
     "keeps them. Start the rollout anew."
+)
+UNKNOWN = (
+    "Samples were dropped, because this rollout was unknown for too long after they came: the copy of its record was "
+    "late. Start it anew."
 )
 
 
@@ -45,17 +51,6 @@ class Forgotten(NamedTuple):
 
 
 Effect = Output | Ended | Forgotten
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """Rows that came before the record of their rollout."""
-
-    offset: int
-    """The first message."""
-    sources: Sources
-    """What was known before it."""
-    events: list[tuple[int, Event]] = field(default_factory=list)
 
 
 class Observer:
@@ -80,7 +75,7 @@ class Observer:
         """Rollouts whose state changed since someone cleared this set."""
         self.dropped = 0
         """Messages of rollouts that were never registered."""
-        self._waiting: dict[str, _Waiting] = {}
+        self._waiting: dict[str, Waiting] = {}
 
     def take(self, offset: int, message: Message) -> Iterator[Effect]:
         """Take the next message; what it brings about comes pane by pane and must be read to its end.
@@ -89,20 +84,25 @@ class Observer:
         """
         if offset <= self.offset:
             return
-        if 0 <= self.offset < offset - 1:
+        if self.offset < offset - 1:
             yield from self._fail_all(offset)
         self.offset = offset
         match message:
             case Registered():
                 yield from self._register(offset, message)
             case SourceTime():
-                self.sources.tell(message)
-                yield from self._pass_time(offset, message)
+                before = self.sources.tell(message)
+                yield from self._pass_time(offset, message, before)
             case ChunkEnd():
                 self.sources.end(message)
                 yield from self._end_chunk(offset, message)
             case _:
                 yield from self._deliver(offset, message)
+
+    @property
+    def held_back(self) -> int:
+        """Messages that wait for the record of their rollout."""
+        return sum(len(waiting.events) for waiting in self._waiting.values())
 
     def safe_point(self) -> tuple[int, Sources]:
         """Where to read on after a restart, at the latest: the next offset, and what is known of the sources there."""
@@ -119,15 +119,18 @@ class Observer:
         waiting = self._waiting.pop(rollout.id, None)
         if record.verdict is not None:
             return
+        if waiting is None:
+            waiting = Waiting(offset, self.sources)
         plan = Plan.of(rollout)
         held = self.rollouts[rollout.id] = Held(plan, start(plan, record.sources), offset, record.offset)
-        sources = self.sources if waiting is None else waiting.sources
-        sources.begin(held.state)
+        waiting.sources.begin(held.state, dict.fromkeys((*record.sources, *waiting.names())))
         self.moved.add(rollout.id)
-        missed = None if rollout.from_ is None else sources.missed(rollout.from_.ms, record.offset)
+        missed = None if rollout.from_ is None else waiting.sources.missed(rollout.from_.ms, record.offset)
         if missed is not None:
             yield from self._step(offset, held, late_start(rollout.id, missed))
-        for at, event in waiting.events if waiting is not None else ():
+        if rollout.id in self.sources.dropped:
+            yield from self._step(offset, held, Failure(rollout.id, UNKNOWN))
+        for at, event in waiting.events:
             yield from self._see(at, held, event)
         if record.stopped is not None:
             yield from self._step(offset, held, Stop(rollout.id, record.stopped))
@@ -138,6 +141,7 @@ class Observer:
         """The registry says something new of a known rollout: its end. All else of it is settled."""
         if held.state.final or offset <= held.offset:
             return
+        held.offset = offset
         if record.stopped is not None:
             yield from self._step(offset, held, Stop(record.rollout.id, record.stopped))
         until = record.rollout.until
@@ -151,8 +155,9 @@ class Observer:
             if offset > held.offset:
                 yield from self._step(offset, held, event)
             return
-        waiting = self._waiting.setdefault(event.rollout, _Waiting(offset, self.sources.copy()))
-        waiting.events.append((offset, event))
+        if event.rollout not in self._waiting:
+            self._waiting[event.rollout] = Waiting(offset, self.sources.copy())
+        self._waiting[event.rollout].events.append((offset, event))
 
     def _end_chunk(self, offset: int, event: ChunkEnd) -> Iterator[Effect]:
         for waiting in self._waiting.values():
@@ -163,27 +168,36 @@ class Observer:
 
     def _see(self, offset: int, held: Held, event: Event) -> Iterator[Effect]:
         """Take an event; a chunk that went past `from` without knowing the rollout is its failure."""
-        begins = held.plan.rollout.from_
-        if isinstance(event, ChunkEnd) and begins is not None:
+        begins, sources = held.plan.rollout.from_, held.state.sources
+        if isinstance(event, ChunkEnd) and begins is not None and not held.state.final:
             unaware = event.registry < held.registered and event.newest >= begins.ms
-            if unaware and not held.state.final:
+            if unaware and goes_on(sources.get(event.source, Source()), event):
                 yield from self._step(offset, held, late_start(held.plan.rollout.id, event.source))
         yield from self._step(offset, held, event)
 
-    def _pass_time(self, offset: int, event: SourceTime) -> Iterator[Effect]:
+    def _pass_time(self, offset: int, event: SourceTime, before: int) -> Iterator[Effect]:
+        """A source's time went on from `before`: only what falls due in between can be closed by that."""
         self._give_up()
-        for name, held in list(self.rollouts.items()):
+        newest = self.sources.newest
+        for held in list(self.rollouts.values()):
             if offset <= held.offset:
                 continue
             if held.ended is not None:
-                if self.sources.newest >= held.ended + KEPT_MS:
-                    del self.rollouts[name]
-                    self.moved.add(name)
-                    yield Forgotten(name)
+                if newest >= held.ended + KEPT_MS:
+                    yield self._forget(held.plan.rollout.id)
             elif event.source not in held.state.sources:
                 yield from self._step(offset, held, event)
-            elif self.sources.watermark(held.state.sources) >= held.due:
-                yield from self._catch_up(offset, held)
+            elif before < held.due <= event.time or not held.due:
+                yield from self._close(offset, held)
+
+    def _forget(self, name: str) -> Forgotten:
+        del self.rollouts[name]
+        self.moved.add(name)
+        return Forgotten(name)
+
+    def _close(self, offset: int, held: Held) -> Iterator[Effect]:
+        if self.sources.watermark(held.state.sources) >= held.due:
+            yield from self._catch_up(offset, held)
 
     def _catch_up(self, offset: int, held: Held) -> Iterator[Effect]:
         """Let a rollout know the time of all its sources."""
@@ -192,24 +206,32 @@ class Observer:
             yield from self._step(offset, held, SourceTime(name, -1))
 
     def _fail_all(self, offset: int) -> Iterator[Effect]:
+        """Messages before this one are missing."""
+        for name, waiting in self._waiting.items():
+            waiting.events.append((offset - 1, Failure(name, LOST)))
         for held in list(self.rollouts.values()):
             if offset > held.offset + 1 and held.ended is None:
                 yield from self._step(offset - 1, held, Failure(held.plan.rollout.id, LOST))
 
     def _step(self, offset: int, held: Held, event: Event) -> Iterator[Effect]:
-        held.offset = offset
-        if held.state.final:
+        held.offset, state = offset, held.state
+        if state.final:
             return
         self.moved.add(held.plan.rollout.id)
-        written = held.state.sequence
+        if not isinstance(event, Stop | Failure) and event.source not in state.sources:
+            self.sources.begin(state, [event.source])
+        written, firing = state.sequence, dict(state.firing)
         try:
-            for outputs in advance(held.plan, held.state, event):
-                written = held.state.sequence
+            for outputs in advance(held.plan, state, event):
+                written, firing = state.sequence, dict(state.firing)
                 yield from outputs
+        except MemoryError:
+            raise
         except Exception as error:  # one rollout's trouble must not end the watch over the others
-            held.state.sequence = written
-            yield from broken(held.plan, held.state, _reason(error))
-        if held.state.final:
+            state.sequence, state.firing = written, firing
+            yield from broken(held.plan, state, _reason(error))
+        held.look_ahead()
+        if state.final:
             yield self._finish(held)
 
     def _finish(self, held: Held) -> Ended:
@@ -222,10 +244,12 @@ class Observer:
     def _give_up(self) -> None:
         """Drop rows of rollouts whose record never came."""
         for name in [name for name, found in self._waiting.items() if self.offset - found.offset > PATIENCE]:
+            self.sources.drop(name)
             self.dropped += len(self._waiting.pop(name).events)
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, StateError):
         return f"The state cannot be used: {error}."
-    return f"The judge broke with {type(error).__name__}: {error}. Please report it, and start the rollout anew."
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"The judge broke with {what}. Please report it, and start the rollout anew."

@@ -10,6 +10,7 @@ from stream.state import Source, State
 
 REMEMBERED = 64
 """Numbers of registry offsets that are told apart; older ones are taken together."""
+MOST_DROPPED = 1_000
 
 
 class SourceClock(Struct):
@@ -29,21 +30,26 @@ class Sources(Struct):
     """All sources, by name."""
 
     clocks: dict[str, SourceClock] = {}
+    dropped: list[str] = []
+    """Rollouts whose rows were dropped because nobody knew them, newest last."""
 
     def know(self, names: Iterable[str]) -> None:
         """Wait for these from now on."""
         for name in names:
             self.clocks.setdefault(name, SourceClock())
 
-    def tell(self, event: SourceTime) -> None:
-        """A source's time moves."""
+    def tell(self, event: SourceTime) -> int:
+        """A source's time moves; return what it was."""
         clock = self.clocks.setdefault(event.source, SourceClock())
-        clock.time = max(clock.time, event.time)
+        before, clock.time = clock.time, max(clock.time, event.time)
+        return before
 
     def end(self, event: ChunkEnd) -> None:
-        """A source's chunk is over."""
+        """A source's chunk is over; a repeat changes nothing."""
         clock = self.clocks.setdefault(event.source, SourceClock())
-        clock.upto, clock.newest = max(clock.upto, event.upto), max(clock.newest, event.newest)
+        if event.upto <= clock.upto:
+            return
+        clock.upto, clock.newest = event.upto, max(clock.newest, event.newest)
         clock.ends[event.registry] = max(clock.ends.get(event.registry, -1), event.newest)
         if len(clock.ends) > REMEMBERED:
             first, second, *_ = sorted(clock.ends)
@@ -51,7 +57,7 @@ class Sources(Struct):
 
     def watermark(self, names: Iterable[str]) -> int:
         """These sources have delivered everything older than this; -1 while one has not spoken."""
-        return min((self.clocks[name].time for name in names if name in self.clocks), default=-1)
+        return min((self.clocks[name].time if name in self.clocks else -1 for name in names), default=-1)
 
     @property
     def newest(self) -> int:
@@ -65,9 +71,13 @@ class Sources(Struct):
                 return name
         return None
 
-    def begin(self, state: State) -> None:
-        """Let the sources of a new state begin behind their finished chunks."""
-        for name in state.sources:
+    def drop(self, name: str) -> None:
+        """Remember that rows of a rollout were dropped."""
+        self.dropped = [*self.dropped, name][-MOST_DROPPED:]
+
+    def begin(self, state: State, names: Iterable[str]) -> None:
+        """Let sources that are new to a state begin behind their finished chunks."""
+        for name in names:
             clock = self.clocks.get(name, SourceClock())
             state.sources[name] = Source(newest=clock.newest, start=clock.upto, upto=clock.upto)
 

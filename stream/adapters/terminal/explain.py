@@ -39,6 +39,8 @@ class Story:
     @property
     def state(self) -> str:
         """The rollout's state."""
+        if self.verdict is not None and self.verdict.final:
+            return self.verdict.verdict
         return self.score.state if self.score is not None else "warming_up"
 
 

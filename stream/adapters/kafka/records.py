@@ -1,0 +1,184 @@
+"""Records of topics: read whole, read from their end backwards, followed; and one record written.
+
+The end of a partition is where its end was when it was asked for, reached by the consumer's position: the last
+offsets may be holes or control records, so that no last record is waited for.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from kafka import KafkaConsumer, TopicPartition
+
+from stream.adapters.kafka.connect import open_consumer, open_producer
+from stream.adapters.settings import Settings
+from stream.errors import SourceError
+
+FIRST_WINDOW = 500
+"""Records of a partition in the first look back; each further look is four times as long."""
+PATIENCE_SECONDS = 10.0
+"""How long a broker may give nothing of what it says that it has."""
+POLL_MS = 200
+
+Places = Mapping[TopicPartition, int]
+
+
+class Record(NamedTuple):
+    """A record as it was read."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    """Milliseconds UTC, of the producer or of the broker."""
+    key: bytes | None
+    value: bytes | None
+    """None for a tombstone."""
+
+
+class Reader:
+    """Reads the committed records of a cluster's topics; made by `open_reader`."""
+
+    def __init__(self, settings: Settings, consumer: KafkaConsumer) -> None:
+        self._settings, self._consumer = settings, consumer
+
+    def whole(self, topic: str) -> list[Record]:
+        """All records of a topic up to its present end, in the order of each partition.
+
+        Raises:
+            SourceError: the topic is missing, or the broker stops to answer.
+        """
+        ends = self.ends(topic)
+        return list(self._range(self._consumer.beginning_offsets(list(ends)), ends))
+
+    def backwards(self, topic: str, since_ms: int) -> Iterator[list[Record]]:
+        """The records of a topic in windows, the newest window first, each in the order of its partitions.
+
+        Args:
+            topic: its name.
+            since_ms: records with an earlier timestamp need not be among them.
+
+        Raises:
+            SourceError: as `whole` does.
+        """
+        uppers = dict(self.ends(topic))
+        begins = self._since(uppers, since_ms)
+        size = FIRST_WINDOW
+        while any(uppers[place] > begin for place, begin in begins.items()):
+            lowers = {place: max(begins[place], upper - size) for place, upper in uppers.items()}
+            yield list(self._range(lowers, uppers))
+            uppers, size = {place: min(lowers[place], uppers[place]) for place in uppers}, size * 4
+
+    def ends(self, *topics: str) -> Places:
+        """The present end of each partition.
+
+        Raises:
+            SourceError: a topic is missing.
+        """
+        places = [TopicPartition(topic, number) for topic in topics for number in partitions(self._consumer, topic)]
+        ends: Places = self._consumer.end_offsets(places)
+        return ends
+
+    def follow(self, starts: Places, seconds: float) -> Iterator[Record | None]:
+        """Records from the given places on, as they come, until the time is over; None now and then while none comes.
+
+        Raises:
+            SourceError: the broker stops to answer.
+        """
+        deadline = time.monotonic() + seconds
+        self._assign(starts)
+        heard = time.monotonic()
+        while (left := deadline - time.monotonic()) > 0:
+            batches = self._consumer.poll(timeout_ms=max(1, min(POLL_MS, int(left * 1000)))).values()
+            for batch in batches:
+                yield from map(as_record, batch)
+            if batches:
+                heard = time.monotonic()
+                continue
+            if time.monotonic() - heard > PATIENCE_SECONDS:
+                self._consumer.end_offsets(list(starts))  # fails where nobody answers any more
+                heard = time.monotonic()
+            yield None
+
+    def _since(self, ends: Places, since_ms: int) -> Places:
+        """Where to begin; a broker that does not find times gives the beginning."""
+        begins: Places = self._consumer.beginning_offsets(list(ends))
+        found = self._consumer.offsets_for_times(dict.fromkeys(ends, max(0, since_ms)))
+        return {
+            place: end if found.get(place) is None else max(begins[place], found[place].offset)
+            for place, end in ends.items()
+        }
+
+    def _assign(self, starts: Places) -> None:
+        self._consumer.assign(list(starts))
+        self._consumer.resume(*starts)
+        for place, start in starts.items():
+            self._consumer.seek(place, start)
+
+    def _range(self, starts: Places, ends: Places) -> Iterator[Record]:
+        """The records from the starts up to the ends."""
+        open_ = {place: start for place, start in starts.items() if start < ends[place]}
+        if not open_:
+            return
+        self._assign(open_)
+        moved = time.monotonic()
+        while open_:
+            for batch in self._consumer.poll(timeout_ms=POLL_MS).values():
+                yield from (as_record(record) for record in batch if record.offset < ends[_place(record)])
+            for place, before in list(open_.items()):
+                position = self._consumer.position(place)
+                if position != before:
+                    open_[place], moved = position, time.monotonic()
+                if position >= ends[place]:
+                    del open_[place]
+                    self._consumer.pause(place)
+            if open_ and time.monotonic() - moved > PATIENCE_SECONDS:
+                place = next(iter(open_))
+                raise SourceError(
+                    f"{place.topic}: the broker at {', '.join(self._settings.brokers)} gives nothing of partition"
+                    f" {place.partition} from {open_[place]} on; is its leader there?"
+                )
+
+
+@contextmanager
+def open_reader(settings: Settings) -> Iterator[Reader]:
+    """A reader, closed at the end.
+
+    Raises:
+        SourceError: no broker answers or lets us in.
+    """
+    with open_consumer(settings) as consumer:
+        yield Reader(settings, consumer)
+
+
+def write(settings: Settings, topic: str, records: Iterable[tuple[bytes, bytes | None]]) -> None:
+    """Write records by key and value, and wait until all replicas in sync have them.
+
+    Raises:
+        SourceError: no broker answers or lets us in, or it does not take one.
+    """
+    with open_producer(settings) as producer:
+        for future in [producer.send(topic, value, key=key) for key, value in records]:
+            future.get(2 * PATIENCE_SECONDS)
+
+
+def partitions(consumer: KafkaConsumer, topic: str) -> Sequence[int]:
+    """The numbers of a topic's partitions.
+
+    Raises:
+        SourceError: there is no such topic.
+    """
+    found = consumer.partitions_for_topic(topic)
+    if not found:
+        raise SourceError(f"{topic}: there is no such topic; run `canary topics create`, or mend CANARY_PREFIX")
+    return sorted(found)
+
+
+def _place(record: Any) -> TopicPartition:
+    return TopicPartition(record.topic, record.partition)
+
+
+def as_record(record: Any) -> Record:
+    """A record of kafka-python as ours."""
+    return Record(record.topic, record.partition, record.offset, record.timestamp, record.key, record.value)

@@ -1,0 +1,1 @@
+"""The worker: Faust in micro-batches, its two stages, and how it leaves."""
