@@ -127,10 +127,10 @@ class Verdict(Struct, frozen=True, tag="verdict"):
 class Action(Struct, frozen=True, tag="action"):
     """One attempt of a hook, for the audit."""
 
-    id: Id
+    id: Annotated[str, Meta(description="`verdict/hook/attempt`: a repeat has the same id")]
     rollout: Annotated[str, Meta(description="the rollout's id")]
     at: Annotated[int, Meta(ge=0, description="when it was tried, milliseconds UTC")]
-    verdict: Annotated[str, Meta(description="id of the verdict record it acts on; receivers drop repeats by it")]
+    verdict: Annotated[str, Meta(description="id of the verdict record it acts on")]
     hook: Annotated[str, Meta(description="the hook's name")]
     target: Annotated[str, Meta(description="what was called, without secrets")]
     outcome: Annotated[Literal["succeeded", "failed", "refused", "dry_run"], Meta(description="how it ended")]
@@ -138,6 +138,17 @@ class Action(Struct, frozen=True, tag="action"):
     status: Annotated[int | None, Meta(description="HTTP status or exit code")] = None
     duration_ms: Annotated[int, Meta(ge=0, description="how long it took")] = 0
     text: Annotated[str, Meta(description="what happened, one sentence")] = ""
+    retry_at: Annotated[int | None, Meta(description="when it is tried again, milliseconds UTC")] = None
+    escalates_to: Annotated[str | None, Meta(description="the hook that is called instead, as this one failed")] = None
+
+
+class Switch(Struct, frozen=True, tag="switch"):
+    """The kill switch of all hooks: the newest record, keyed `!switch`, holds."""
+
+    stopped: Annotated[bool, Meta(description="whether no hook is called")]
+    at: Annotated[int, Meta(ge=0, description="when it was thrown, milliseconds UTC")]
+    by: Annotated[str, Meta(description="who threw it")]
+    reason: Annotated[str, Meta(description="why, one sentence")] = ""
 
 
 Output = Divergence | Alert | Score | Verdict

@@ -15,7 +15,7 @@ from msgspec import NODEFAULT, Struct, defstruct, field
 from msgspec.structs import FieldInfo, fields
 
 from stream.exact import Exact
-from stream.outputs import Action, Alert, Divergence, Score, Verdict
+from stream.outputs import Action, Alert, Divergence, Score, Switch, Verdict
 from stream.partial import Partial
 from stream.policy import Policy
 from stream.quantity import LATEST_MS, Duration, Instant, Tolerance, encode_quantity
@@ -32,6 +32,7 @@ MESSAGES: dict[str, type[Struct]] = {
     "score": Score,
     "verdict": Verdict,
     "action": Action,
+    "switch": Switch,
 }
 """The messages that have a schema, by name."""
 

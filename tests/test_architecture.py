@@ -2,7 +2,7 @@
 
 pure: outside `stream/adapters` nothing touches the world: no I/O, clock, randomness, threads or settings
 downwards: a layer of `stream` imports the layers before it, only topologies and adapters import adapters
-light: `import stream` loads no broker client and no command line
+light: `import stream` loads no broker client and no command line; `from stream import subscribe` is a door of its own
 small: a file has at most 250 lines, a function at most 40 without its docstring
 names: no module is called like one of the standard library
 """
@@ -35,6 +35,7 @@ LAYERS = (
     "summary",
     "partial",
     "outputs",
+    "hooks",
     "schema",
     "document",
     "formats",
@@ -167,8 +168,26 @@ def impurities(file: File) -> Iterator[str]:
                 yield file.at(node, f"uses {ast.unparse(node)}; randomness and data come in as arguments")
 
 
+DOOR = "stream/__init__.py"
+"""The only pure file that may name an adapter: lazily, for programs that want `from stream import subscribe`."""
+
+
+def lazy_imports(file: File) -> set[ast.stmt]:
+    """The imports behind the door: those in the module's own `__getattr__`, and those for type checkers alone."""
+    if file.name != DOOR:
+        return set()
+    behind: list[ast.stmt] = []
+    for node in file.tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "__getattr__":
+            behind += node.body
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            behind += node.body
+    return {inner for node in behind for inner in ast.walk(node) if isinstance(inner, (ast.Import, ast.ImportFrom))}
+
+
 def upward_imports(file: File, layers: tuple[str, ...] = LAYERS) -> Iterator[str]:
     """Where a file of `stream` imports what lies above it."""
+    lazy = lazy_imports(file)
     ranks = {name: rank for rank, name in enumerate(layers)} | {"": len(layers), "adapters": len(layers) + 1}
     if file.layer not in ranks:
         yield f"{file.name}:1: stream.{file.layer} is not in LAYERS of tests/test_architecture.py; say where it stands"
@@ -177,7 +196,7 @@ def upward_imports(file: File, layers: tuple[str, ...] = LAYERS) -> Iterator[str
         root, *rest = found.path
         if root == "topologies":
             yield file.at(found.node, "imports topologies, which lies above all of stream")
-        if root != "stream":
+        if root != "stream" or (found.node in lazy and rest[:1] == ["adapters"]):
             continue
         layer = rest[0] if rest and (found.module != "stream" or rest[0] in ranks or is_module(rest[0])) else ""
         if layer not in ranks:
@@ -244,6 +263,12 @@ def test_light() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [], "`import stream` loads what only workers and programs need"
+
+
+def test_the_door_opens() -> None:
+    code = "import stream; from stream import subscribe; print(subscribe.__module__, hasattr(stream, 'nothing'))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "stream.adapters.subscribe False\n"), done.stderr
 
 
 def test_small_files() -> None:
@@ -363,6 +388,16 @@ def test_what_is_pure_passes(code: str) -> None:
         ("stream/high.py", "def f():\n    from stream.adapters import x", "lies above"),
         ("stream/high.py", "from stream import adapters", "lies above"),
         ("stream/__init__.py", "from stream.adapters import x", "lies above"),
+        ("stream/__init__.py", "def subscribe():\n    from stream.adapters import x", "lies above"),
+        ("stream/__init__.py", "if True:\n    from stream.adapters import x", "lies above"),
+        ("stream/__init__.py", "if TYPE_CHECKING:\n    x = 1\nelse:\n    from stream.adapters import x", "lies above"),
+        (
+            "stream/__init__.py",
+            "class A:\n    def __getattr__(self, n):\n        import stream.adapters.a",
+            "lies above",
+        ),
+        ("stream/__init__.py", "def __getattr__(name):\n    import topologies", "above all of stream"),
+        ("stream/high/__init__.py", "def __getattr__(name):\n    from stream.adapters import x", "lies above"),
         ("stream/adapters/a.py", "import topologies.command", "above all of stream"),
         ("stream/high.py", "import stream.strange", "not in LAYERS"),
         ("stream/strange.py", "", "stream/strange.py:1: stream.strange is not in LAYERS"),
@@ -379,6 +414,8 @@ def test_an_upward_import_is_found(name: str, code: str, words: str) -> None:
         ("stream/high.py", "from stream.low import x\nfrom stream import low"),
         ("stream/low/a.py", "from stream.low.b import x\nfrom . import c\nfrom .c import d"),
         ("stream/__init__.py", "from stream.high import x\nfrom .low import y"),
+        ("stream/__init__.py", "def __getattr__(name):\n    if name:\n        from stream.adapters.a import x"),
+        ("stream/__init__.py", "if TYPE_CHECKING:\n    from stream.adapters.a import x as x"),
         ("stream/adapters/a.py", "from stream import __version__\nfrom stream.adapters.b import x"),
     ],
 )

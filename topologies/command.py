@@ -12,9 +12,10 @@ from stream import __version__
 from stream.errors import CanaryError, PolicyError
 from topologies.commands.check import check
 from topologies.commands.explain import explain
+from topologies.commands.hooks import hooks
 from topologies.commands.list_rollouts import list_rollouts
 from topologies.commands.replay import replay
-from topologies.commands.run import run
+from topologies.commands.run import run as work
 from topologies.commands.schema import schema
 from topologies.commands.start import start
 from topologies.commands.stop import stop
@@ -23,7 +24,7 @@ from topologies.commands.verdict import verdict
 from topologies.exit_code import FAILED, INTERRUPTED, MISUSED
 
 COMMANDS: dict[str, Callable[..., Any] | typer.Typer] = {
-    "run": run,
+    "run": work,
     "start": start,
     "stop": stop,
     "list": list_rollouts,
@@ -31,6 +32,7 @@ COMMANDS: dict[str, Callable[..., Any] | typer.Typer] = {
     "explain": explain,
     "replay": replay,
     "check": check,
+    "hooks": hooks,
     "topics": topics,
     "schema": schema,
 }

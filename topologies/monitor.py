@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from stream.adapters.kafka.credentials import METADATA_MS, REQUEST_MS, faust_credentials
 from stream.adapters.settings import Settings
+from stream.adapters.worker.collector import collect_rarely
 from stream.adapters.worker.condenser import Condenser
 from stream.adapters.worker.health import HealthServer, HealthService
 from stream.adapters.worker.layout import Layout
@@ -55,7 +56,7 @@ def build(settings: Settings, partitions: Mapping[str, int], *, idempotent: bool
         app.agent(topic, name=f"condense-{topic.get_topic_name()}")(condenser.process)
     app.agent(app.batch_topic(layout.partials, maxsize=QUEUE), name="observe")(observer.process)
     app.agent(app.batch_topic(layout.rollouts, maxsize=QUEUE), name="register")(registrar.process)
-    for work in (registry.run, condenser.run, observer.run, observer.report):
+    for work in (collect_rarely, registry.run, condenser.run, observer.run, observer.report):
         app.task(work)
 
     def missing() -> list[str]:

@@ -24,6 +24,8 @@ def reject_ahead(decoded: Decoded, arrivals: Sequence[int]) -> Decoded:
         decoded: a block whose positions count from 0.
         arrivals: by position, when the broker took the record, milliseconds UTC.
     """
+    if not (decoded.times > min(arrivals, default=0) + AHEAD_MS).any():
+        return decoded
     arrival = np.array(arrivals, dtype=np.float64)[np.array(decoded.positions, dtype=np.int64)]
     ahead: Flags = decoded.times > arrival + AHEAD_MS
     if not ahead.any():

@@ -74,8 +74,13 @@ def is_late(index: Index, rollout: Ints, time: Ints, newest: Ints) -> Flags:
 
 
 def count(index: Index, rollout: Ints, time: Ints, newest: Ints, samples: Ints, reason: str, kept: Kept) -> None:
-    """Count samples as kept out, in their own panes, or if they are late in those of the newest times before them."""
-    at = np.where(is_late(index, rollout, time, newest), newest, time) // index.pane_ms[rollout]
+    """Count samples as kept out, in their own panes, or if they are late in those of the newest times before them.
+
+    Those from before the rollout stay in their own panes, which are none of its: whether they are late depends on where
+    the chunk began.
+    """
+    late = is_late(index, rollout, time, newest) & (time >= index.from_ms[rollout])
+    at = np.where(late, newest, time) // index.pane_ms[rollout]
     first, number = int(at.min(initial=_FAR)), len(index.rollouts)
     places, which = np.unique((at - first) * number + rollout, return_inverse=True)
     sums = np.zeros(len(places), dtype=np.int64)

@@ -86,6 +86,12 @@ class Fleet:
                 reached[batch.partition] = max(reached[batch.partition], batch.last + 1)
         return reached
 
+    def leaders(self) -> list[int]:
+        """The number of the broker that leads each partition."""
+        with self.broker.admin() as admin:
+            (topic,) = admin.describe_topics([self.telemetry])
+        return [one["leader_id"] for one in sorted(topic["partitions"], key=lambda one: one["partition_index"])]
+
     def committed(self, topic: str = "") -> list[int]:
         """The commits of the group, by partition; 0 for none."""
         name = topic or self.telemetry

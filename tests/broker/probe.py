@@ -22,7 +22,8 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     bootstrap: str
     prefix: str
     log: str
-    """The file to which it adds what it notes."""
+    """The file to which it adds what it notes. With `.fail` behind its name, a file that says "agent" or "task" lets
+    that one fail."""
     session: float
     idempotent: bool
     partitions: int = 4
@@ -119,6 +120,8 @@ def add_agents(app: App, orders: Orders, log: IO[bytes]) -> None:
         async for event in stream.events():
             tp, records, generation = event.message.tp, event.value, event.message.generation_id
             await asyncio.sleep(orders.delay)
+            if ordered_to_fail(orders) == "agent":
+                raise RuntimeError("the agent fails, as ordered")
             depth = max(channel.queue.qsize() for channel in topics._topic_name_index[tp.topic])
             values = [record.value.decode() for record in records] if orders.values else []
             first, last = records[0].offset, records[-1].offset
@@ -141,7 +144,19 @@ def add_agents(app: App, orders: Orders, log: IO[bytes]) -> None:
                 offset = offset if generation == app.consumer_generation_id else -1
                 note(Look(time.time(), tp.partition, offset, app.consumer.quiet(tp, offset)))
 
+    async def fail() -> None:
+        while ordered_to_fail(orders) != "task":
+            await asyncio.sleep(0.05)
+        raise RuntimeError("a task fails, as ordered")
+
     app.task(look)
+    app.task(fail)
+
+
+def ordered_to_fail(orders: Orders) -> str:
+    """Where to fail now; empty for nowhere."""
+    path = Path(f"{orders.log}.fail")
+    return path.read_text() if path.exists() else ""
 
 
 def main(argument: str) -> None:

@@ -73,7 +73,7 @@ def test_it_passes_no_record(each_broker: Broker, tmp_path: Path) -> None:
             time.sleep(0.001 * (number % 40))
         first(group, 0, written[-1])
         found = looks(group, 0)
-        assert len({look.processed for look in found}) > 20
+        assert len({look.processed for look in found}) > 5
         for look in found:
             before = sum(at * 1000 < (look.quiet or 0) for at in written)
             assert look.processed >= before or before == 0
@@ -110,20 +110,22 @@ def test_it_waits_at_an_open_transaction_and_runs_behind_an_ended_one(broker: Br
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["pause", "kill"])
 def test_it_stops_where_nobody_answers_and_comes_back_five_seconds_after(
-    broker: Broker, tmp_path: Path, fault: str
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     broker.needs("faults")
+    monkeypatch.setattr(broker, "replicas", 1)  # or another broker would soon lead what this one led
     with asked(broker, tmp_path) as group:
         group.send(1, 0)
         group.probe(0)
         first(group, 0, 0)
-        {"pause": broker.pause, "kill": broker.kill}[fault]()
+        leader = group.leaders()[0]
+        {"pause": broker.pause, "kill": broker.kill}[fault](leader)
         broken = time.time()
         time.sleep(4)
         assert not looks(group, 0, broken + LAG)
         back = time.time()
-        {"pause": broker.resume, "kill": broker.restart}[fault]()
-        wait_until(lambda: group.probe(0) and looks(group, 0, back), bool, 50)
-        for partition in (0, 1):
+        {"pause": broker.resume, "kill": broker.restart}[fault](leader)
+        wait_until(lambda: (group.probe(0), looks(group, 0, back))[1], bool, 50)
+        for partition in [number for number, leads in enumerate(group.leaders()) if leads == leader]:
             look = first(group, partition, back)
             assert (look.quiet or 0) / 1000 - back > STEADY

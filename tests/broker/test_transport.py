@@ -130,3 +130,34 @@ def test_slow_agents_bound_the_queues_and_lose_nothing(each_broker: Broker, tmp_
         assert sum(batch.count for batch in batches) == sum(group.sent), "not exactly once"
         assert 10 < max(batch.depth for batch in batches) <= probe.orders.maxsize + len(group.sent)
         wait_until(group.committed, lambda offsets: offsets == group.sent)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(150)
+def test_a_leader_that_is_down_holds_up_only_its_partitions(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers are assigned partitions without a commit, some of whose leader is down, and go on with the others."""
+    broker.needs("faults")
+    if broker.bootstrap.count(",") < 2:
+        pytest.skip("needs three brokers that the test can kill: CANARY_TEST_BROKER with three addresses")
+    monkeypatch.setattr(broker, "replicas", 1)
+    with fleet(broker, tmp_path, partitions=6) as group:
+        group.send(100)
+        lost = group.leaders()[0]
+        gone = [partition for partition, leader in enumerate(group.leaders()) if leader == lost]
+        wanted = [0 if partition in gone else 100 for partition in range(6)]
+        assert 0 < len(gone) < 6
+        broker.kill(lost)
+        group.probe(0)
+        wait_until(group.covered, lambda reached: reached == wanted, 40)
+        group.probe(1)
+        others = [partition for partition in range(6) if partition not in gone]
+        for _ in range(20):
+            group.send(10, *others)
+            time.sleep(0.5)
+        wanted = [0 if partition in gone else 300 for partition in range(6)]
+        wait_until(group.covered, lambda reached: reached == wanted, 30)
+        assert all(probe.running for probe in group.probes.values())
+        broker.restart(lost)
+        wait_until(group.covered, lambda reached: reached == group.sent, 40)

@@ -64,7 +64,7 @@ def code_of(standing: "Standing", silent: int | None) -> int:
     """
     if silent is not None:
         raise SourceError(f"{standing.entry.rollout.id}: {silence_words(silent)}")
-    return _CODES.get(standing.state, INCONCLUSIVE)
+    return _CODES.get(standing.state, INCONCLUSIVE) if standing.ended else INCONCLUSIVE
 
 
 def summary(standing: "Standing", silent: int | None, **more: object) -> str:

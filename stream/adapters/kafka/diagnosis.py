@@ -18,6 +18,7 @@ _CERTAIN = (
 )
 _WANTS_CERTIFICATE = "wants a certificate of ours that it trusts; set CANARY_SSL_CERTIFICATE and CANARY_SSL_KEY"
 _MUTE = "takes connections, but does not answer; is it starting, frozen, or no Kafka broker?"
+_CLOSED = ("disconnected", "reset by peer", "ECONNRESET", "roken pipe")
 _UNKNOWN_CLIENT = ("BAD_CERTIFICATE", "CERTIFICATE_REQUIRED", "UNKNOWN_CA", "CERTIFICATE_UNKNOWN")
 
 
@@ -111,7 +112,7 @@ def _client_unknown(error: Exception) -> bool:
 
 
 def _closed(error: Exception) -> bool:
-    return type(error) is kafka.KafkaConnectionError and "disconnected" in _words(error)
+    return type(error) is kafka.KafkaConnectionError and any(how in _words(error) for how in _CLOSED)
 
 
 def _words(error: Exception) -> str:

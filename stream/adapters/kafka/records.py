@@ -1,11 +1,12 @@
 """Records of topics: read whole, read from their end backwards, followed; and one record written.
 
 The end of a partition is where its end was when it was asked for, reached by the consumer's position: the last
-offsets may be holes or control records, so that no last record is waited for.
+offsets may be holes or control records, so that no last record is waited for. What comes with the fetch that reaches
+the end is read too: the embedded broker puts the end behind the first record of the last batch.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -21,7 +22,11 @@ PATIENCE_SECONDS = 10.0
 """How long a broker may give nothing of what it says that it has."""
 POLL_MS = 200
 
-Places = Mapping[TopicPartition, int]
+ALL = 1 << 62
+"""More than there are."""
+
+Places = dict[TopicPartition, int]
+"""An offset for each partition."""
 
 
 class Record(NamedTuple):
@@ -50,7 +55,7 @@ class Reader:
             SourceError: the topic is missing, or the broker stops to answer.
         """
         ends = self.ends(topic)
-        return list(self._range(self._consumer.beginning_offsets(list(ends)), ends))
+        return list(self._range(self._consumer.beginning_offsets(list(ends)), ends, {}))
 
     def backwards(self, topic: str, since_ms: int) -> Iterator[list[Record]]:
         """The records of a topic in windows, the newest window first, each in the order of its partitions.
@@ -62,13 +67,14 @@ class Reader:
         Raises:
             SourceError: as `whole` does.
         """
-        uppers = dict(self.ends(topic))
+        uppers, read = self.ends(topic), Places()
         begins = self._since(uppers, since_ms)
         size = FIRST_WINDOW
         while any(uppers[place] > begin for place, begin in begins.items()):
-            lowers = {place: max(begins[place], upper - size) for place, upper in uppers.items()}
-            yield list(self._range(lowers, uppers))
-            uppers, size = {place: min(lowers[place], uppers[place]) for place in uppers}, size * 4
+            lowers = {place: min(upper, max(begins[place], upper - size)) for place, upper in uppers.items()}
+            yield list(self._range(lowers, uppers, read))
+            uppers = read = lowers
+            size *= 4
 
     def ends(self, *topics: str) -> Places:
         """The present end of each partition.
@@ -116,16 +122,17 @@ class Reader:
         for place, start in starts.items():
             self._consumer.seek(place, start)
 
-    def _range(self, starts: Places, ends: Places) -> Iterator[Record]:
-        """The records from the starts up to the ends."""
+    def _range(self, starts: Places, ends: Places, read: Places) -> Iterator[Record]:
+        """The records from the starts to the ends; of those that come beyond, what is not read yet."""
         open_ = {place: start for place, start in starts.items() if start < ends[place]}
         if not open_:
             return
         self._assign(open_)
         moved = time.monotonic()
         while open_:
-            for batch in self._consumer.poll(timeout_ms=POLL_MS).values():
-                yield from (as_record(record) for record in batch if record.offset < ends[_place(record)])
+            for place, batch in self._consumer.poll(timeout_ms=POLL_MS, max_records=ALL).items():
+                known = read.get(place, ALL)
+                yield from (as_record(record) for record in batch if record.offset < known)
             for place, before in list(open_.items()):
                 position = self._consumer.position(place)
                 if position != before:
@@ -173,10 +180,6 @@ def partitions(consumer: KafkaConsumer, topic: str) -> Sequence[int]:
     if not found:
         raise SourceError(f"{topic}: there is no such topic; run `canary topics create`, or mend CANARY_PREFIX")
     return sorted(found)
-
-
-def _place(record: Any) -> TopicPartition:
-    return TopicPartition(record.topic, record.partition)
 
 
 def as_record(record: Any) -> Record:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stream.adapters.topics import HOUR, PARTIALS, ROLLOUTS, STATES, TELEMETRY, TELEMETRY_RECORD, Topic
+from stream.quantity import Duration
 
 SMALLEST = 1_000_000
 """Bytes that a topic of ours must take at least: records of up to 900 KB, with key and headers."""
@@ -132,7 +133,7 @@ def _retention(found: Found, _: Layout) -> Iterator[Finding]:
         yield Finding(
             "error" if severe else "remark",
             found.name,
-            f"keeps records {kept / HOUR:g} h, not {wanted / HOUR:g} h{why}; set retention.ms={wanted}",
+            f"keeps records {Duration(kept)}, not {Duration(wanted)}{why}; set retention.ms={wanted}",
         )
     size = _number(found, "retention.bytes")
     if found.topic is PARTIALS and size is not None and size >= 0:
@@ -170,7 +171,9 @@ def _clock(found: Found, _: Layout) -> Iterator[Finding]:
 
 
 def _silence(found: Found, _: Layout) -> Iterator[Finding]:
-    wanted = {"cleanup.policy", "max.message.bytes"} | ({"retention.ms"} if found.topic.retention_ms else set())
+    wanted = {"cleanup.policy", "max.message.bytes"}
+    if found.topic is not TELEMETRY and found.topic.retention_ms is not None:
+        wanted.add("retention.ms")
     if untold := sorted(wanted - found.config.keys()):
         yield Finding("remark", found.name, f"the broker does not tell {', '.join(untold)}: not checked")
 

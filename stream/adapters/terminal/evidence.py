@@ -19,11 +19,20 @@ _SIDES: tuple[Literal["left", "right"], ...] = ("left", "left", "left", "right",
 _ORDER = ("worse", "error", "no_data", "undecided", "better", "pass")
 
 
-def evidence_table(console: Console, divergences: list[Divergence]) -> Table:
-    """A row a metric: worse first, then critical, then by evidence of harm. Long names are cut, nothing else."""
+def evidence_table(
+    console: Console, divergences: list[Divergence], *, bar_from: int = BAR_WIDTH, span_from: int = EFFECT_WIDTH
+) -> Table:
+    """A row a metric: worse first, then critical, then by evidence of harm. Long names are cut, nothing else.
+
+    Args:
+        console: where it is shown.
+        divergences: the newest of each metric.
+        bar_from: the columns from which on it has the bar.
+        span_from: the same of the interval.
+    """
     rows = [_cells(console, found) for found in sorted(divergences, key=_rank)]
     head = [Text("METRIC"), Text("STATE"), Text(_RACE), Text("EFFECT"), Text(f"95{SPACE}% INTERVAL"), Text("LIMIT")]
-    kept = [0, 1, *([2] if console.width >= BAR_WIDTH else []), 3, *([4] if console.width >= EFFECT_WIDTH else []), 5]
+    kept = [0, 1, *([2] if console.width >= bar_from else []), 3, *([4] if console.width >= span_from else []), 5]
     widths = {column: max(row[column].cell_len for row in (head, *rows)) for column in kept}
     room = console.width - sum(width + 2 for column, width in widths.items() if column)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)

@@ -1,8 +1,9 @@
 """Why a rollout stands as it does: the block that `replay` ends with."""
 
 import textwrap
+from collections.abc import Iterator
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from stream.adapters.terminal.evidence import evidence_table
@@ -46,19 +47,25 @@ class Story:
 
 def print_explanation(console: Console, story: Story) -> None:
     """Print the whole of it: headline, reasons, table."""
+    for part in explanation(console, story):
+        console.print(part, soft_wrap=isinstance(part, Text))
+
+
+def explanation(console: Console, story: Story) -> Iterator[RenderableType]:
+    """Its parts: lines, then the table."""
     for label, text in _paragraphs(story):
         if label == "":
             head = labelled(console, STATES, story.state, upper=True)
-            console.print(Text.assemble(head, "  ", readable(console, text)), soft_wrap=True)
+            yield Text.assemble(head, "  ", readable(console, text))
             continue
         wrapped = textwrap.wrap(readable(console, text), min(console.width, WIDTH) - INDENT, break_long_words=False)
         for number, line in enumerate(wrapped):
-            console.print(Text.assemble((f"  {label if not number else '':<14}", "dim"), line), soft_wrap=True)
+            yield Text.assemble((f"  {label if not number else '':<14}", "dim"), line)
     if story.divergences:
-        console.print()
-        console.print(evidence_table(console, list(story.divergences.values())))
+        yield Text()
+        yield evidence_table(console, list(story.divergences.values()))
         if any(found.critical for found in story.divergences.values()):
-            console.print(Text("* decides", "dim"))
+            yield Text("* decides", "dim")
 
 
 def alert_line(console: Console, alert: Alert) -> Text:

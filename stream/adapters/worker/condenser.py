@@ -8,6 +8,7 @@ after its rows are acknowledged, and nothing of the next chunk is sent before th
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
+from operator import attrgetter
 from time import time as clock
 from typing import Any
 
@@ -27,6 +28,7 @@ TICK = 0.01
 """Seconds between two looks at what is due."""
 MOST_CHUNKS = 8
 """Chunks of a partition that wait for the broker before the partition waits for them."""
+_value, _timestamp = attrgetter("value"), attrgetter("timestamp")
 
 
 @dataclass(eq=False)
@@ -116,11 +118,7 @@ class Condenser:
 
     def _add(self, tp: TP, feed: _Feed, records: list[Any]) -> None:
         now = int(clock() * 1000)
-        block = Block(
-            [record.offset for record in records],
-            [record.value or b"" for record in records],
-            [record.timestamp if record.timestamp is not None else now for record in records],
-        )
+        block = _block(records, now)
         faults = feed.log.add(block)
         if faults:
             found = letters(self._layout.dead_letter, tp, records, faults)
@@ -188,3 +186,16 @@ class Condenser:
         for (_, _, reason), number in chunk.kept_out.items():
             kept_out[reason] += number
         self._metrics.routed(chunk.accepted.total(), kept_out)
+
+
+def _block(records: list[Any], now: int) -> Block:
+    """Records as columns; a tombstone is an empty message, and where no time is given it is `now`."""
+    first, last = records[0].offset, records[-1].offset
+    without_holes = last - first + 1 == len(records)
+    offsets = range(first, last + 1) if without_holes else [record.offset for record in records]
+    values, times = list(map(_value, records)), list(map(_timestamp, records))
+    if None in values:
+        values = [value or b"" for value in values]
+    if None in times:
+        times = [now if time is None else time for time in times]
+    return Block(offsets, values, times)

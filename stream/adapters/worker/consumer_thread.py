@@ -9,6 +9,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from stream.adapters.worker.fetches import Fetches
+from stream.adapters.worker.patience import make_patient
 
 if TYPE_CHECKING:
     from stream.adapters.worker.batch_consumer import BatchConsumer
@@ -24,6 +25,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         fetch = self.consumer.app.fetch
         consumer._fetch_max_wait_ms, consumer._fetch_min_bytes = fetch.wait_ms, fetch.min_bytes
         consumer._isolation_level = "read_committed" if fetch.committed_only else "read_uncommitted"
+        make_patient(consumer._client)
         return consumer
 
     async def on_start(self) -> None:

@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream.adapters.kafka.credentials import aiokafka_arguments
 from stream.adapters.settings import Settings
+from stream.adapters.worker.patience import make_patient
 
 POLL_MS = 200
 FETCH = 8 << 20
@@ -15,13 +16,15 @@ FETCH = 8 << 20
 
 def open_reader(settings: Settings) -> Any:
     """A consumer that belongs to no group and commits nothing."""
-    return AIOKafkaConsumer(
+    consumer = AIOKafkaConsumer(
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=int(settings.fetch_wait),
         max_partition_fetch_bytes=FETCH,
         **aiokafka_arguments(settings),
     )
+    make_patient(consumer._client)
+    return consumer
 
 
 async def read_to_end(consumer: Any, partition: TopicPartition) -> AsyncIterator[list[Any]]:

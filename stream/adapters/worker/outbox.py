@@ -42,7 +42,12 @@ class Outbox:
         self._app = app
 
     async def send(self, record: Record) -> Future:
-        """Send; the future is done when all in-sync replicas have the record, or holds the error."""
+        """Send; the future is done when all in-sync replicas have the record, or holds the error.
+
+        A worker that ends sends nothing more: the call waits for the end, as the producer may be gone before the tasks.
+        """
+        if self._app.should_stop:
+            await asyncio.get_running_loop().create_future()
         producer: Sender = self._app.producer
         headers = [*record.headers] or None
         return await producer.send(record.topic, record.key, record.value, record.partition, None, headers)

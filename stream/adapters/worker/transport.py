@@ -20,6 +20,7 @@ from faust.types.transports import ConsumerT, ProducerT, TransportT
 from mode.supervisors import CrashingSupervisor
 
 from stream.adapters.worker.batch_consumer import BatchConsumer
+from stream.adapters.worker.patience import make_patient
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,11 @@ class IdempotentProducer(driver.Producer):
 
     def _settings_extra(self) -> Mapping[str, Any]:
         return {**super()._settings_extra(), "enable_idempotence": self.app.idempotent}
+
+    def _new_producer(self, transactional_id: str | None = None) -> Any:
+        producer = super()._new_producer(transactional_id)
+        make_patient(producer.client)
+        return producer
 
 
 class BatchTransport(driver.Transport):

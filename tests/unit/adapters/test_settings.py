@@ -14,7 +14,7 @@ from stream.errors import CanaryError, PolicyError
 SECRET = "s3cret-w0rd"
 
 
-def read(file: Path | None = None, **variables: str) -> Settings:
+def read(file: Path | None = None, /, **variables: str) -> Settings:
     return Settings.read({f"CANARY_{name}": value for name, value in variables.items()}, file)
 
 
@@ -120,8 +120,9 @@ FILES = {
 
 @pytest.fixture(params=sorted(FILES))
 def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    path = tmp_path / request.param
-    path.write_text(FILES[request.param])
+    name: str = request.param
+    path = tmp_path / name
+    path.write_text(FILES[name])
     return path
 
 

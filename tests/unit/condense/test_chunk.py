@@ -246,6 +246,15 @@ def test_late_is_what_comes_after_the_end_of_its_pane_and_lateness() -> None:
     assert late_at(T0 + PANE + 5_000) == {"late": 1}
 
 
+def test_a_sample_from_before_the_rollout_is_none_of_its_own_however_late_it_comes() -> None:
+    """Whether a chunk knows that it is late depends on where the chunk began."""
+    index = Index([rollout(from_=Instant(T0))])
+    for old in (single("unknown", ts=T0 - 1), single(value=-1, ts=T0 - 1), single(ts=T0 - 1, cohort=None)):
+        for before in ([], [single(ts=T0 + 3 * PANE)]):
+            (partial,) = chunk_of(*before, old, single(ts=T0 + 3 * PANE), index=index).partials()
+            assert partial.kept_out == {}, f"{old} after {before}"
+
+
 def test_order_within_a_record_decides_lateness() -> None:
     late = T0 + 3 * PANE
     partial = partial_of(single(ts=T0), single(ts=late), single(ts=T0), single(ts=T0 + PANE), single(ts=T0 + 2 * PANE))

@@ -51,20 +51,22 @@ class Producer:
         self.topics: dict[tuple[str, int], list[tuple[bytes | None, bytes | None]]] = defaultdict(list)
         """Keys and values, by topic and partition."""
         self.at_once = True
-        self.room = asyncio.Event()
-        """Whether the buffer has room; it has by default."""
-        self.room.set()
-        self.note: Callable[[], None] = lambda: None
+        self.full: set[str] = set()
+        """Topics for whose records the buffer has no room."""
+        self.note: Callable[[Record], None] = lambda _: None
         """Called with each send and each acknowledgement, before anybody hears of it."""
+        self.at_read: Callable[[], None] = lambda: None
+        """Called when a topic is read."""
         self._waiting: deque[tuple[Record, asyncio.Future[None]]] = deque()
 
     async def send(
         self, topic: str, key: bytes | None, value: bytes | None, partition: int | None, _: None, headers: Any
     ) -> asyncio.Future[None]:
-        await self.room.wait()
+        while topic in self.full:
+            await asyncio.sleep(0)
         record = Record(topic, key, value, partition, tuple(headers or ()))
         self.sent.append(record)
-        self.note()
+        self.note(record)
         future = asyncio.get_running_loop().create_future()
         self._waiting.append((record, future))
         if self.at_once:
@@ -75,7 +77,7 @@ class Producer:
         """Acknowledge all that was sent, or the oldest: how many there were."""
         chosen = [self._waiting.popleft() for _ in range(len(self._waiting) if number is None else number)]
         for record, future in chosen:
-            self.note()
+            self.note(record)
             self.topics[record.topic, record.partition or 0].append((record.key, record.value))
             future.set_result(None)
         return len(chosen)
@@ -116,7 +118,7 @@ class App:
     """What the stages use of Faust's app."""
 
     def __init__(self, *owned: TP) -> None:
-        self.consumer_generation_id, self.rebalancing = 1, False
+        self.consumer_generation_id, self.rebalancing, self.should_stop = 1, False, False
         self.producer, self.consumer = Producer(), Consumer(*owned)
         self.crashes: list[BaseException] = []
         self._tasks: list[tuple[asyncio.Task[None], Coroutine[Any, Any, None]]] = []
@@ -239,6 +241,7 @@ class Reader:
 
     async def getmany(self, place: Any, timeout_ms: int) -> dict[Any, list[Any]]:
         assert timeout_ms > 0
+        self._producer.at_read()
         self._fetched = True
         found = self._producer.topics[place][self._at : self._at + 3]
         self._at += len(found)

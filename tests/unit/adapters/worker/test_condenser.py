@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from stream.adapters.settings import Settings
 from stream.adapters.worker.condenser import MOST_CHUNKS, Condenser
 from stream.adapters.worker.metrics import Metrics
-from stream.adapters.worker.outbox import partition_of
+from stream.adapters.worker.outbox import Record, partition_of
 from stream.adapters.worker.registry_follower import Change, RegistryFollower
 from stream.partial import ChunkEnd, Failure, Message, Partial, SourceTime
 from stream.quantity import Instant
@@ -200,7 +200,7 @@ async def count_events() -> int:
     async with condense(ROLLOUT) as made:
         events = 0
 
-        def note() -> None:
+        def note(_: Record) -> None:
             nonlocal events
             events += 1
 
@@ -216,7 +216,7 @@ async def rebalance_at(event: int) -> None:
     async with condense(ROLLOUT) as made:
         left, ends, committed = event, 0, 0
 
-        def note() -> None:
+        def note(_: Record) -> None:
             nonlocal left, ends, committed
             left -= 1
             if left == 0:

@@ -166,7 +166,7 @@ async def test_a_lost_state_ends_the_worker_before_the_commit(monkeypatch: pytes
         made.app.add_future(made.stage.process(made.stream))
         made.app.add_future(made.stage.run())
         made.read()
-        made.producer.note = lambda: setattr(made.producer, "at_once", not made.stored())
+        made.producer.note = lambda _: setattr(made.producer, "at_once", not made.stored())
         await until(made.stored)
         made.producer.refuse(len(made.producer.pending))
         await until(lambda: made.app.crashes)
@@ -177,9 +177,9 @@ async def test_a_lost_state_ends_the_worker_before_the_commit(monkeypatch: pytes
 @run
 async def test_a_checkpoint_waits_for_outputs_that_find_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     async with observe(monkeypatch) as made:
-        made.read(end=60, size=60)
+        made.read(end=40, size=40)
         await until(lambda: made.committed == 40)
-        made.producer.room.clear()
+        made.producer.full |= {"canary.divergences"}
         made.read(40, size=len(LOG))
         await settle()
         held = made.stage._shares[HERE].observer.rollouts[ROLLOUT.id].state
@@ -187,7 +187,7 @@ async def test_a_checkpoint_waits_for_outputs_that_find_no_room(monkeypatch: pyt
         await asyncio.sleep(0.05)
         assert made.committed == 40
         states = len(made.stored())
-        made.producer.room.set()
+        made.producer.full.clear()
         await until(lambda: made.committed == len(LOG))
         assert len(made.stored()) > states
         assert_told(made.outputs(), expected(LOG))
@@ -196,14 +196,46 @@ async def test_a_checkpoint_waits_for_outputs_that_find_no_room(monkeypatch: pyt
 @run
 async def test_batches_of_an_older_generation_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     async with observe(monkeypatch) as made:
+        made.read(end=40)
+        await until(lambda: made.committed == 40)
         made.app.rebalance()
-        made.read(generation=1)
+        before = list(made.producer.sent)
+        made.read(40, generation=1)
+        await until(lambda: made.stream.taken)
+        await settle()
+        assert made.producer.sent == before
+        made.read(40)
+        await until(lambda: made.committed == len(LOG))
+        assert_told(made.outputs(), expected(LOG))
+
+
+@run
+async def test_a_rebalance_while_the_states_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with observe(monkeypatch) as made:
+        made.producer.at_read = made.app.rebalance
+        made.read(size=len(LOG))
         await until(lambda: made.stream.taken)
         await settle()
         assert made.producer.sent == []
+        made.producer.at_read = lambda: None
         made.read()
         await until(lambda: made.committed == len(LOG))
         assert_told(made.outputs(), expected(LOG))
+
+
+@run
+async def test_a_partition_that_comes_back_is_restored_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with observe(monkeypatch) as made:
+        made.read(end=40)
+        await until(lambda: made.committed == 40)
+        made.app.rebalance()
+        async with observe(monkeypatch, LOG, made.producer) as other:
+            other.read(40, 60)
+            await until(lambda: other.committed == 60)
+        made.app.rebalance()
+        made.read(60)
+        await until(lambda: made.committed == len(LOG))
+        assert made.outputs() == expected(LOG)
 
 
 async def count_events(monkeypatch: pytest.MonkeyPatch) -> int:
@@ -211,7 +243,7 @@ async def count_events(monkeypatch: pytest.MonkeyPatch) -> int:
     async with observe(monkeypatch) as made:
         events = 0
 
-        def note() -> None:
+        def note(_: Record) -> None:
             nonlocal events
             events += 1
 
@@ -226,14 +258,14 @@ async def count_events(monkeypatch: pytest.MonkeyPatch) -> int:
 async def rebalance_at(monkeypatch: pytest.MonkeyPatch, event: int) -> None:
     """The group rebalances at some send or acknowledgement; then the partition is read again from its commit."""
     async with observe(monkeypatch) as made:
-        left, committed = event, 0
+        left, committed, stored, told = event, 0, 0, False
 
-        def note() -> None:
-            nonlocal left, committed
+        def note(record: Record) -> None:
+            nonlocal left, committed, stored, told
             left -= 1
             if left == 0:
                 made.app.rebalance()
-                committed = made.committed
+                committed, stored, told = made.committed, len(made.stored()), record.topic != STATES
 
         made.producer.note = note
         made.read(end=40)
@@ -244,6 +276,7 @@ async def rebalance_at(monkeypatch: pytest.MonkeyPatch, event: int) -> None:
         await until(lambda: made.stream.taken)
         await settle()
         assert made.committed == committed, "released after the rebalance"
+        assert not told or len(made.stored()) == stored, "a checkpoint was begun after the rebalance"
         made.read(committed)
         await until(lambda: made.committed == len(LOG))
         assert_told(made.outputs(), expected(LOG))

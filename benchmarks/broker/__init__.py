@@ -1,0 +1,1 @@
+"""The live monitor on a broker, measured: throughput, delay, many rollouts, recovery. `make bench-broker`."""
