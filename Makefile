@@ -10,10 +10,10 @@ RUN := $(BIN)/python -m
 AT_LENGTH := --timeout 900 --numprocesses auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-slow test-broker check format bench simulate wheel clean
+.PHONY: help test test-slow test-broker check format bench bench-broker simulate wheel clean
 
 help: ## Print this list.
-	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-11s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 	@echo 'Another Python: make test PYTHON=python3.12 VENV=.venv-3.12'
 
 test: check ## Lint, types, fast tests and the docstrings' examples (plain `pytest`).
@@ -36,6 +36,10 @@ format: $(INSTALLED) ## Put the code into the house format, and mend what lint c
 
 bench: $(INSTALLED) ## Measure speed and size against the budgets.
 	$(RUN) benchmarks
+
+bench-broker: $(INSTALLED) ## Measure the live monitor on a broker against the budgets (six minutes).
+	$(RUN) pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(RUN) benchmarks.broker --write
 
 simulate: $(INSTALLED) ## Measure error rates and detection delays by simulation (about two hours).
 	$(RUN) benchmarks.simulation

@@ -6,7 +6,7 @@ minimum of all sources' times, has passed its end by the lateness.
 
 from collections.abc import Mapping
 
-from stream.partial import ChunkEnd, Partial, Row, RowKey, SourceTime
+from stream.partial import LATE, ChunkEnd, Partial, Row, RowKey, SourceTime
 from stream.plan import Plan
 from stream.state import Source, State
 from stream.summary import Count, Ratio, Summary
@@ -14,7 +14,6 @@ from stream.summary import Count, Ratio, Summary
 Rows = dict[RowKey, Summary]
 KeptOut = dict[int, dict[str, int]]
 """Numbers of samples by pane and reason."""
-LATE = "late"
 
 
 def receive(plan: Plan, state: State, event: Partial | SourceTime | ChunkEnd) -> None:
@@ -159,14 +158,14 @@ def _take(plan: Plan, state: State, pane: int) -> Rows:
 
 
 def _still_to_tell(plan: Plan, state: State, source: Source, kept_out: KeptOut) -> KeptOut:
-    """What a chunk kept out of panes that are not closed; what was late before the chunk began is told as if in it."""
+    """What a chunk kept out of panes that are not closed; what was late before the chunk began is told as such."""
     newest, open_ = source.newest // plan.pane_ms, passed(plan, source.newest)
     found: KeptOut = {}
     for pane, reasons in kept_out.items():
         for reason, number in reasons.items():
-            at = max(pane, newest) if reason == LATE or pane < open_ else pane
+            at, why = (max(pane, newest), LATE) if reason == LATE or pane < open_ else (pane, reason)
             if state.next is None or at >= state.next:
-                count(found.setdefault(at, {}), {reason: number})
+                count(found.setdefault(at, {}), {why: number})
     return found
 
 

@@ -11,6 +11,9 @@ from msgspec import Struct
 from stream.rollout import Cohort, Rollout
 from stream.summary import Summary
 
+LATE = "late"
+"""The reason of samples whose pane had to be closed before them."""
+
 
 class RowKey(NamedTuple):
     """Whose samples a row holds, within one pane of one rollout."""
@@ -58,8 +61,9 @@ class Partial(Struct, tag="partial", frozen=True):
     rows: list[Row]
     """What changed since the last partial of this chunk, each row whole."""
     kept_out: dict[int, dict[str, int]] = {}
-    """Samples of the chunk that were kept out up to here, by pane and reason. The pane is the sample's own or, where it
-    is late, that of the newest time before it: all that was kept out of a pane is known when the pane closes."""
+    """Samples of the chunk that were kept out up to here, by pane and reason. The pane is the sample's own; where it is
+    late, the reason is that and the pane that of the newest time before it: all that was kept out of a pane is known
+    when the pane closes."""
     more: bool = False
     """Whether more rows up to `upto` follow in further messages; only the last of them moves the source."""
 

@@ -85,7 +85,9 @@ def telemetry(seed: int = 7) -> Telemetry:
             for number in range(3):
                 for message in _reported(rng, version, f"{version}-{number}", T0 + second * SECOND):
                     time = int(message.get("ts") or message["end"] - 1)
-                    late = message.get("metric") == "cpu" and rng.random() < 0.15
+                    late = message["app"] == "shop" and rng.random() < (
+                        0.15 if message.get("metric") == "cpu" else 0.05
+                    )
                     delay = int(rng.integers(1_500, 5_000) if late else rng.integers(0, 900))
                     found[SOURCES[int(rng.integers(3))]].append(Line(time + delay, time, json.dumps(message).encode()))
         found[SOURCES[int(rng.integers(3))]].append(Line(T0 + second * SECOND, -1, b"oops"))
@@ -107,6 +109,7 @@ def _reported(rng: np.random.Generator, version: str, instance: str, second: int
     yield about(metric="orders", value=int(rng.poisson(3)), ts=moment())
     if rng.random() < 0.3:
         yield about(metric="disk", value=1.0, ts=moment())
+        yield about(metric="orders", value=0.5, ts=moment())
         yield about(app="cart", metric="latency", value=1.0, ts=moment())
 
 
@@ -121,8 +124,6 @@ class Cut(NamedTuple):
     """How often a partial comes in several messages."""
     crash: float = 0.0
     """How often a worker dies after a message, and another one begins at the last commit."""
-    known: int | None = None
-    """Record after which condense knows the latecomer; None for one of them by chance."""
 
 
 class Feed:
@@ -133,7 +134,7 @@ class Feed:
         self._lines, self._how, self._rng = telemetry()[name], how, rng
         newest = np.maximum.accumulate([line.time for line in self._lines])
         before = int(np.searchsorted(newest, LATECOMER_BEGINS))
-        self._known_at = int(rng.integers(before + 1)) if how.known is None else min(how.known, before)
+        self._known_at = int(rng.integers(before + 1))
         self._commit = self._read = 0
         self._crashes = MOST_CRASHES
         self._aware = False

@@ -11,6 +11,7 @@ import typer
 from stream import __version__
 from stream.errors import CanaryError, PolicyError
 from topologies.commands.check import check
+from topologies.commands.demo import demo
 from topologies.commands.explain import explain
 from topologies.commands.hooks import hooks
 from topologies.commands.list_rollouts import list_rollouts
@@ -21,13 +22,16 @@ from topologies.commands.start import start
 from topologies.commands.stop import stop
 from topologies.commands.topics import topics
 from topologies.commands.verdict import verdict
+from topologies.commands.watch import watch
 from topologies.exit_code import FAILED, INTERRUPTED, MISUSED
 
 COMMANDS: dict[str, Callable[..., Any] | typer.Typer] = {
+    "demo": demo,
     "run": work,
     "start": start,
     "stop": stop,
     "list": list_rollouts,
+    "watch": watch,
     "verdict": verdict,
     "explain": explain,
     "replay": replay,

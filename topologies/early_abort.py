@@ -11,19 +11,17 @@ from stream.adapters.hooks import make_hooks
 from stream.adapters.hooks.chains import Chains
 from stream.adapters.hooks.file import ARMED
 from stream.adapters.hooks.follower import Follower
+from stream.adapters.hooks.ledger import Ledger
 from stream.adapters.hooks.metrics import HookMetrics
-from stream.adapters.hooks.records import action_record
 from stream.adapters.hooks.runner import Runner
 from stream.adapters.kafka.admin import partitions_of
 from stream.adapters.kafka.probe import probe
 from stream.adapters.settings import Settings
 from stream.adapters.topics import ACTIONS, VERDICTS
 from stream.adapters.worker.health import HealthServer, HealthService
-from stream.adapters.worker.outbox import Outbox
 from stream.adapters.worker.transport import App, Fetch
 from stream.errors import SourceError
 from stream.hooks.rule import HooksFile
-from stream.outputs import Action
 from topologies.app_settings import app_settings
 
 QUEUE = 4
@@ -83,15 +81,11 @@ def build(settings: Settings, file: HooksFile, directory: Path, around: Surround
         idempotent=around.idempotent,
         **app_settings(settings),
     )
-    outbox, metrics = Outbox(app), HookMetrics(hooks)
+    ledger, metrics = Ledger(app, settings.prefix), HookMetrics(hooks)
     follower = Follower(settings, around.partitions)
-
-    async def record(action: Action) -> None:
-        await outbox.deliver([action_record(action, settings.prefix)])
-
     why = f"hooks are off in this runner ({ARMED}=off)" if off else None
-    chains = Chains(file, hooks, follower.book, record, metrics, why)
-    runner = Runner(app, outbox, chains, follower, metrics, settings.prefix)
+    chains = Chains(file, hooks, follower.book, ledger.record, metrics, why)
+    runner = Runner(app, chains, follower, ledger, metrics)
     metrics.watch(lambda: chains.stopped is not None)
 
     app.agent(app.batch_topic(verdicts, maxsize=QUEUE), name="hooks")(runner.process)

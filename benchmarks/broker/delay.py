@@ -1,8 +1,8 @@
-"""How long after the moment at which a pane may be closed its score is out, and what a worker costs that has little to do."""
+"""How long after a pane may be closed its score is out, and what a worker costs that has little to do."""
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from random import Random
 
@@ -29,8 +29,7 @@ def delay(broker: Broker) -> None:
             idle = share(worker, IDLE)
             found, used = stream(stage, worker, begins)
     print(f"idle, {FLEET.apps} rollouts, no telemetry: {idle:.1%} of a core\n")
-    print(f"{FLEET.apps} rollouts of {FLEET.instances} instances and {len(FLEET.metrics)} metrics, panes of 1 s,", end=" ")
-    print(f"{RATE:,} messages a second: {len(found)} scores, {used:.0%} of a core\n")
+    print(f"{FLEET}, panes of 1 s, {RATE:,} messages a second: {len(found)} scores, {used:.0%} of a core\n")
     print("| | p50 | p99 | budget |\n|---|---|---|---|")
     p50, p99 = np.percentile(found, (50, 99))
     print(f"| score out, beyond the end of the pane and the lateness | {p50:.0f} ms | {p99:.0f} ms | 50 / 250 ms |")
@@ -38,12 +37,12 @@ def delay(broker: Broker) -> None:
 
 def stream(stage: Scene, worker: Process, begins: int) -> tuple[list[float], float]:
     """Send until the time is over; the delays in milliseconds, and the share of a core that the worker took."""
-    messages, found = samples(FLEET), []
-    before = None
+    messages, before = samples(FLEET), None
+    found: list[float] = []
     with stage.reading("scores") as read:
         for sent, now in paced(begins - 1, SECONDS + 4, RATE):
             for _ in range(sent):
-                stage.send(next(messages)(int(time.time() * 1000)))
+                stage.send(next(messages))
             for value in read():
                 score = json.loads(value)
                 if score["at"] / 1000 > begins + 3:
@@ -64,13 +63,13 @@ def paced(begins: float, seconds: float, rate: float) -> Iterator[tuple[int, flo
         yield due, now
 
 
-def samples(fleet: Fleet) -> Iterator[Callable[[int], tuple[int, bytes]]]:
-    """Single samples of all series at random: each a function of the time that gives partition and message."""
+def samples(fleet: Fleet) -> Iterator[tuple[int, bytes]]:
+    """Single samples of all series at random, measured now, each with the number of its partition."""
     rng = Random(1)
     for number in count():
-        app, instance = rng.randrange(fleet.apps), rng.randrange(fleet.instances)
-        metric, value = rng.randrange(len(fleet.metrics)), round(rng.lognormvariate(3, 1), 3)
-        yield lambda at, who=(app, instance, metric), v=value, n=number: (n % SOURCES, fleet.single(*who, at, v))
+        series = rng.randrange(fleet.apps), rng.randrange(fleet.instances), rng.randrange(len(fleet.metrics))
+        value = round(rng.lognormvariate(3, 1), 3)
+        yield number % SOURCES, fleet.single(*series, int(time.time() * 1000), value)
 
 
 def share(worker: Process, seconds: float) -> float:

@@ -16,7 +16,7 @@ from stream.condense.chunk import Chunk
 from stream.condense.series import Index
 from stream.formats.native import decode
 from stream.observe.observer import Observer
-from stream.partial import Message, Partial, Registered, SourceTime
+from stream.partial import Message, Registered, SourceTime
 from stream.wire import decoder, encode_json
 from tests.broker_helpers import Broker
 
@@ -41,7 +41,7 @@ def fold(_: Broker) -> None:
         began = time.perf_counter()
         outputs = sum(take(observers[partition], read(message)) for partition, message in log)
         times.append(time.perf_counter() - began)
-    print(f"{FLEET.apps:,} rollouts of {FLEET.instances} instances and {len(FLEET.metrics)} metrics, panes of 10 s.\n")
+    print(f"{FLEET}, panes of 10 s.\n")
     print(f"By themselves, without a broker: {np.median(times):.2f} s a pane ({outputs:,} records sent), ", end="")
     print(f"{np.median(times) / 10:.0%} of a core.\n")
 

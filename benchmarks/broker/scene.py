@@ -64,12 +64,15 @@ class Scene:
     Args:
         broker: where.
         folder: for logs and notes.
+        telemetry: a topic of telemetry that is there, and filled; else one is made.
     """
 
-    def __init__(self, broker: Broker, folder: Path) -> None:
+    def __init__(self, broker: Broker, folder: Path, telemetry: str | None = None) -> None:
         self.broker, self.folder = broker, folder
         self.prefix = broker.fresh_prefix()
-        self.telemetry = broker.create(f"{self.prefix}.telemetry", SOURCES, message_timestamp_type="LogAppendTime")
+        self.telemetry = telemetry or broker.create(
+            f"{self.prefix}.telemetry", SOURCES, message_timestamp_type="LogAppendTime"
+        )
         create(Settings.read(self.environment()))
         self.producer = Producer(
             {"bootstrap.servers": broker.bootstrap, "linger.ms": 5, "queue.buffering.max.messages": 1_000_000}
@@ -83,7 +86,7 @@ class Scene:
 
     def environment(self, **more: object) -> dict[str, str]:
         """Of a worker."""
-        return self.broker.environment(self.prefix, **more)
+        return self.broker.environment(self.prefix, telemetry=self.telemetry, **more)
 
     def register(self, rollouts: Iterable[Rollout]) -> None:
         """Start rollouts, as `canary start` does."""
@@ -125,10 +128,9 @@ class Scene:
 
     @contextmanager
     def reading(self, part: str) -> Iterator[Callable[[], list[bytes]]]:
-        """Gives, at each call, the values that were written to a topic since the last one; waits a millisecond for them."""
-        client = Consumer(
-            {"bootstrap.servers": self.broker.bootstrap, "group.id": f"{self.prefix}-reader", "fetch.queue.backoff.ms": 1}
-        )
+        """Gives, at each call, the values that were written to a topic since the last; waits a millisecond for them."""
+        where = {"bootstrap.servers": self.broker.bootstrap, "group.id": f"{self.prefix}-reader"}
+        client = Consumer({**where, "fetch.queue.backoff.ms": 1})
         try:
             partitions = client.list_topics(self.topic(part), timeout=10).topics[self.topic(part)].partitions
             client.assign([TopicPartition(self.topic(part), number, OFFSET_BEGINNING) for number in partitions])
@@ -138,14 +140,17 @@ class Scene:
 
     def close(self) -> None:
         """Delete the topics: the disk may be small."""
-        self.broker.clean()
+        self.live.flush(5)
+        with self.broker.admin() as admin:
+            admin.delete_topics([name for name in admin.list_topics() if name.startswith(f"{self.prefix}.")])
+        self.broker.prefixes.remove(self.prefix)
 
 
 @contextmanager
-def scene(broker: Broker) -> Iterator[Scene]:
+def scene(broker: Broker, telemetry: str | None = None) -> Iterator[Scene]:
     """A scene for one measurement."""
     with tempfile.TemporaryDirectory(prefix="canary-bench-") as folder:
-        made = Scene(broker, Path(folder))
+        made = Scene(broker, Path(folder), telemetry)
         try:
             yield made
         finally:

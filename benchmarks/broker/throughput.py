@@ -17,6 +17,7 @@ TURNS = 3
 FLEET = Fleet(apps=4, instances=20, metrics=12)
 SECOND = 20_000
 """Messages in a second of event time."""
+WATCHED = "960 series, 4 partitions, 4 rollouts that watch all of them"
 BARE, WORK, STOCK_AGENT = "bare loop", "loop with the same work", "stock Faust agent"
 CONDENSE, BOTH = "condense", "condense, with observe beside it"
 
@@ -43,7 +44,7 @@ def singles(broker: Broker) -> None:
     """Print what single samples cost."""
     with prepared(broker) as (stage, begins):
         number, size = stage.fill(FLEET.singles(SINGLES, begins, SECOND))
-        print(f"{number:,} messages of {size:.0f} bytes, {SOURCES_WORDS}\n")
+        print(f"{number:,} messages of {size:.0f} bytes, {WATCHED}\n")
         found = {name: Measured() for name in (BARE, WORK, CONDENSE, BOTH, STOCK_AGENT)}
         for _ in range(TURNS):
             turn(stage, begins, number, found)
@@ -52,9 +53,6 @@ def singles(broker: Broker) -> None:
         for name, budget in ((WORK, 1.2), (STOCK_AGENT, 20)):
             ratios = [x / y for x, y in zip(found[CONDENSE].rates, found[name].rates, strict=True)]
             print(f"condense to {name}: {' / '.join(f'{ratio:.2f}' for ratio in ratios)} (budget {budget})")
-
-
-SOURCES_WORDS = "960 series, 4 partitions, 4 rollouts that watch all of them"
 
 
 def turn(stage: Scene, begins: int, number: int, found: dict[str, Measured]) -> None:
@@ -71,16 +69,17 @@ def turn(stage: Scene, begins: int, number: int, found: dict[str, Measured]) -> 
     found[WORK].rates.append(best.rates[fastest])
     found[WORK].cpu.append(best.cpu[fastest])
     for name, observe in ((CONDENSE, 0), (BOTH, 1)):
-        worker(stage, number, found[name], observe)
+        worker(stage, begins, number, found[name], observe)
     with stage.process("stock", *where[:2], str(STOCK)) as stock:
         found[STOCK_AGENT].add(stock)
 
 
-def worker(stage: Scene, number: int, found: Measured, observe: int) -> None:
-    """A fresh group, from the beginning of the log."""
-    group = f"{stage.prefix}-{time.monotonic_ns()}"
-    with stage.process("worker", bench_messages=number, bench_observe=observe, group=group) as process:
-        found.add(process)
+def worker(stage: Scene, begins: int, number: int, found: Measured, observe: int) -> None:
+    """One that begins anew, with topics of its own beside the telemetry."""
+    with scene(stage.broker, stage.telemetry) as fresh:
+        fresh.register(FLEET.rollouts(begins))
+        with fresh.process("worker", bench_messages=number, bench_observe=observe) as process:
+            found.add(process)
 
 
 def table(found: dict[str, Measured], each: int = 1) -> None:
@@ -94,20 +93,18 @@ def table(found: dict[str, Measured], each: int = 1) -> None:
 
 @contextmanager
 def prepared(broker: Broker) -> Iterator[tuple[Scene, int]]:
-    """A scene whose rollouts begin an hour ago."""
+    """A scene for telemetry of an hour ago, and when it begins."""
     with scene(broker) as stage:
-        begins = (int(time.time()) - 3600) * 1000
-        stage.register(FLEET.rollouts(begins))
-        yield stage, begins
+        yield stage, (int(time.time()) - 3600) * 1000
 
 
 def batches(broker: Broker) -> None:
     """Print what batches of samples cost."""
     with prepared(broker) as (stage, begins):
         number, size = stage.fill(FLEET.batches(BATCHES, begins, SECOND // 10, SAMPLES))
-        print(f"{number:,} messages of {size:.0f} bytes with {SAMPLES} samples each; budget 5,000,000 samples a second\n")
+        print(f"{number:,} messages of {size:.0f} bytes with {SAMPLES} samples each; budget 5,000,000 samples/s\n")
         found = {name: Measured() for name in (CONDENSE, BOTH)}
         for _ in range(TURNS):
             for name, observe in ((CONDENSE, 0), (BOTH, 1)):
-                worker(stage, number, found[name], observe)
+                worker(stage, begins, number, found[name], observe)
         table(found, SAMPLES)

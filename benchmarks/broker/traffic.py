@@ -25,6 +25,9 @@ class Fleet:
         self.metrics = [f"http.metric.number.{number}" for number in range(metrics)]
         self.pane, self.lateness = pane, lateness
 
+    def __str__(self) -> str:
+        return f"{self.apps:,} rollouts of {self.instances} instances and {len(self.metrics)} metrics"
+
     def policy(self) -> Policy:
         """Undecided for as long as it is measured."""
         return Policy(
@@ -39,10 +42,11 @@ class Fleet:
 
     def rollouts(self, begins: int) -> list[Rollout]:
         """One an app, from the pane at `begins` on, milliseconds UTC."""
-        start = Instant(begins // self.pane * self.pane)
-        sides = {"baseline": Selector(version="2.4.0"), "canary": Selector(version="2.4.1")}
+        start, policy = Instant(begins // self.pane * self.pane), self.policy()
+        old, new = Selector(version="2.4.0"), Selector(version="2.4.1")
         return [
-            Rollout(f"shop-{app}-1", f"shop-{app}", self.policy(), from_=start, **sides) for app in range(self.apps)
+            Rollout(f"shop-{app}-1", f"shop-{app}", policy, baseline=old, canary=new, from_=start)
+            for app in range(self.apps)
         ]
 
     def sender(self, app: int, instance: int) -> bytes:

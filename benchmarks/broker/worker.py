@@ -33,6 +33,7 @@ class Consumer(BatchConsumer):
         return super()._batch(tp, records)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """The group has rebalanced."""
         note("assigned", partitions=len(assigned))
         await super().on_partitions_assigned(assigned, generation_id)
 
@@ -43,12 +44,14 @@ class Counts(Metrics):
     _messages = _rollouts = 0
 
     def read(self, topic: str, messages: int, faults: Counter[str], faulty: int | None = None) -> None:
+        """Messages were condensed."""
         super().read(topic, messages, faults, faulty)
         before, self._messages = self._messages, self._messages + messages
         if before < GOAL <= self._messages:
             note("read", messages=self._messages)
 
     def restored(self, rollouts: int, seconds: float) -> None:
+        """A partition's states were read."""
         super().restored(rollouts, seconds)
         self._rollouts += rollouts
         note("restored", rollouts=self._rollouts, seconds=seconds)
@@ -68,7 +71,7 @@ def alone(build: Callable[..., monitor.Monitor]) -> Callable[..., monitor.Monito
 def main() -> None:
     """Run until SIGTERM."""
     BatchTransport.Consumer = Consumer
-    monitor.Metrics = Counts  # type: ignore[misc]
+    monitor.Metrics = Counts  # type: ignore[attr-defined]
     if os.environ.get("BENCH_OBSERVE") == "0":
         monitor.build = alone(monitor.build)
     sys.argv = ["canary", "run"]

@@ -149,7 +149,7 @@ VERDICTS_LATEST = Topic(
     cleanup="compact",
     more=_compacted(HOUR, delete_retention_ms=str(DAY)),
     writers="workers",
-    readers="console, you",
+    readers="console, commands, you",
 )
 ACTIONS = Topic(
     part="actions",

@@ -13,7 +13,7 @@ from stream.arrays import AnyArray, Flags, Floats, Ints
 from stream.condense.cells import Cells
 from stream.condense.columns import Histogram, Lists, Plain, Wrong
 from stream.condense.layout import lay_out
-from stream.condense.route import Kept, Routed, count, route
+from stream.condense.route import Kept, Routed, assign, count, drop_late
 from stream.condense.series import KINDS, Index
 from stream.formats.check import fits, misfit
 from stream.formats.decoded import Decoded, Fault
@@ -104,19 +104,21 @@ class Chunk:
 
     def _add_plain(self, plain: Plain, clock: Ints) -> list[Wrong]:
         """Take plain numbers; return those that do not fit the kind that a rule gives them."""
-        routed = self._route(plain.series, plain.message, _ones(len(plain.series)), clock)
-        kinds = self._table.kind(routed.lane)
-        value, total = plain.value[routed.which], plain.total[routed.which]
-        fine = _fits(kinds, value, total)
+        (time, newest), ones = clock[:, plain.message], _ones(len(plain.series))
+        routed = assign(self._table, plain.series, time, newest, ones, self.kept_out)
+        fine = _fits(self._table.kind(routed.lane), plain.value[routed.which], plain.total[routed.which])
         unfit = self._unfit(plain, routed.take(~fine), clock)
-        measured = fine & (kinds == DISTRIBUTION)
-        summed = fine & (kinds != DISTRIBUTION)
+        routed = routed if fine.all() else routed.take(fine)
+        routed = drop_late(self._table, routed, time, newest, ones, self.kept_out)
+        value, total = plain.value[routed.which], plain.total[routed.which]
+        measured = self._table.kind(routed.lane) == DISTRIBUTION
         if measured.any():
             each = _ones(int(np.count_nonzero(measured)))
             self._cells.add_values(routed.lane[measured], routed.pane[measured], each, each, value[measured])
-        if summed.any():
+        if not measured.all():
+            summed = ~measured
             self._cells.add_plain(routed.lane[summed], routed.pane[summed], value[summed], total[summed])
-        self._accept(routed.rollout[fine], _ones(int(np.count_nonzero(fine))))
+        self._accept(routed.rollout, _ones(len(routed.rollout)))
         return unfit
 
     def _unfit(self, plain: Plain, routed: Routed, clock: Ints) -> list[Wrong]:
@@ -153,7 +155,8 @@ class Chunk:
 
     def _route(self, series: Ints, message: Ints, samples: Ints, clock: Ints) -> Routed:
         time, newest = clock[:, message]
-        return route(self._table, series, time, newest, samples, self.kept_out)
+        routed = assign(self._table, series, time, newest, samples, self.kept_out)
+        return drop_late(self._table, routed, time, newest, samples, self.kept_out)
 
     def _accept(self, rollout: Ints, samples: Ints) -> None:
         index = self._table.index

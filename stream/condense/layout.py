@@ -1,10 +1,11 @@
 """Messages laid out as columns; what cannot be used is told."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from stream.arrays import Ints
+from stream.arrays import Floats, Ints
 from stream.condense.columns import Columns, Lists, Plain, Wrong
 from stream.condense.entries import Entries
 from stream.condense.series import Table, label_values
@@ -41,7 +42,7 @@ def _singles(messages: Sequence[Telemetry], times: Ints, table: Table, mixed: bo
         messages = [messages[at] for at in place.tolist()]
     series = _series(messages, table)
     value = np.array([message.value for message in messages], dtype=np.float64)
-    total = np.array([message.total for message in messages], dtype=np.float64)
+    total = _floats([message.total for message in messages])
     fine = (table.sound(series) == 1) & (times[place] >= 0) & (np.abs(value) <= LARGEST)
     plain = Plain(series, place, np.full(len(place), -1), value, total)
     if fine.all():
@@ -56,19 +57,30 @@ def _singles(messages: Sequence[Telemetry], times: Ints, table: Table, mixed: bo
 
 
 def _series(messages: Sequence[Telemetry], table: Table) -> Ints:
-    """The series of single samples. This is the dearest line for a sample: one tuple, one look-up."""
-    names = table.index.labels
-    known = table.numbers.get
-    keys = [
-        (m.app, m.instance, m.metric, m.version, m.cohort, m.unit, m.kind, m.boot, m.env,
-         m.v == VERSION and m.start is None is m.end, m.total is not None,
-         label_values(m.labels, m.attrs, names) if names else ())
+    """The series of single samples."""
+    numbers = _look_up(messages, table.index.labels, table.numbers.get)
+    if None in numbers:
+        numbers = _look_up(messages, table.index.labels, table.number)
+    return np.array(numbers, dtype=np.int64)
+
+
+def _look_up(
+    messages: Sequence[Telemetry], names: Sequence[str], known: Callable[[tuple[Any, ...]], int | None]
+) -> list[int | None]:
+    """What is known of each message's series. This is the dearest line for a sample: one tuple, one look-up."""
+    return [
+        known(
+            (m.app, m.instance, m.metric, m.version, m.cohort, m.unit, m.kind, m.boot, m.env,
+             m.v == VERSION and m.start is None is m.end, m.total is not None,
+             label_values(m.labels, m.attrs, names) if names else ())
+        )
         for m in messages
     ]  # fmt: skip
-    numbers = list(map(known, keys))
-    if None in numbers:
-        numbers = [table.number(key) if number is None else number for key, number in zip(keys, numbers, strict=True)]
-    return np.array(numbers, dtype=np.int64)
+
+
+def _floats(values: Sequence[float | None]) -> Floats:
+    """Numbers as an array, NaN for None; usually all are None."""
+    return np.full(len(values), np.nan) if values.count(None) == len(values) else np.array(values, dtype=np.float64)
 
 
 _NOTHING = np.zeros(0, dtype=np.int64)

@@ -8,10 +8,10 @@ import numpy as np
 
 from stream.arrays import Flags, Ints
 from stream.condense.series import REFUSALS, Index, Table
+from stream.partial import LATE
 
 Kept = Counter[tuple[str, int, str]]
 """Numbers of samples by rollout, pane and reason."""
-
 
 _FAR = 2**62
 
@@ -38,8 +38,8 @@ class Routed:
         return type(self)(self.lane[chosen], self.rollout[chosen], self.pane[chosen], self.which[chosen])
 
 
-def route(table: Table, series: Ints, time: Ints, newest: Ints, samples: Ints, kept: Kept) -> Routed:
-    """Find the rows of samples; those that are kept out are counted in `kept`.
+def assign(table: Table, series: Ints, time: Ints, newest: Ints, samples: Ints, kept: Kept) -> Routed:
+    """Find the rows of samples, late ones included; those that are kept out are counted in `kept`.
 
     Args:
         table: knows the series.
@@ -52,19 +52,30 @@ def route(table: Table, series: Ints, time: Ints, newest: Ints, samples: Ints, k
     index = table.index
     lane, which = table.spread(series)
     routed = Routed(lane, table.rollout(lane), time[which] // index.pane_ms[table.rollout(lane)], which)
-    late = is_late(index, routed.rollout, time[which], newest[which])
     kind = table.kind(lane)
     inside = kind >= 0
     outs = [(REFUSALS[~code], kind == code) for code in np.unique(kind[~inside]).tolist()]
     outs.append(("before_from", inside & (time[which] < index.from_ms[routed.rollout])))
     outs.append(("after_until", inside & (time[which] >= index.until_ms[routed.rollout])))
-    outs.append(("late", inside & late & ~outs[-1][1] & ~outs[-2][1]))
     for reason, out in outs:
         if out.any():
             inside &= ~out
             at = routed.which[out]
             count(index, routed.rollout[out], time[at], newest[at], samples[at], reason, kept)
     return routed if inside.all() else routed.take(inside)
+
+
+def drop_late(table: Table, routed: Routed, time: Ints, newest: Ints, samples: Ints, kept: Kept) -> Routed:
+    """Those that are not late; late ones are counted.
+
+    It comes last: whether a chunk knows that a sample is late depends on where it began; all else about it does not.
+    """
+    late = is_late(table.index, routed.rollout, time[routed.which], newest[routed.which])
+    if not late.any():
+        return routed
+    at = routed.which[late]
+    count(table.index, routed.rollout[late], time[at], newest[at], samples[at], LATE, kept)
+    return routed.take(~late)
 
 
 def is_late(index: Index, rollout: Ints, time: Ints, newest: Ints) -> Flags:
@@ -74,13 +85,19 @@ def is_late(index: Index, rollout: Ints, time: Ints, newest: Ints) -> Flags:
 
 
 def count(index: Index, rollout: Ints, time: Ints, newest: Ints, samples: Ints, reason: str, kept: Kept) -> None:
-    """Count samples as kept out, in their own panes, or if they are late in those of the newest times before them.
+    """Count samples as kept out, in their own panes; late ones as such, in the panes of the newest times before them.
 
-    Those from before the rollout stay in their own panes, which are none of its: whether they are late depends on where
-    the chunk began.
+    What is late is late, whatever else is wrong with it, so that others who know more of the log can still tell.
+    Samples from before the rollout stay in their own panes, which are none of its.
     """
     late = is_late(index, rollout, time, newest) & (time >= index.from_ms[rollout])
-    at = np.where(late, newest, time) // index.pane_ms[rollout]
+    _add(index, rollout[~late], time[~late], samples[~late], reason, kept)
+    _add(index, rollout[late], newest[late], samples[late], LATE, kept)
+
+
+def _add(index: Index, rollout: Ints, time: Ints, samples: Ints, reason: str, kept: Kept) -> None:
+    """Add samples to the panes of times."""
+    at = time // index.pane_ms[rollout]
     first, number = int(at.min(initial=_FAR)), len(index.rollouts)
     places, which = np.unique((at - first) * number + rollout, return_inverse=True)
     sums = np.zeros(len(places), dtype=np.int64)

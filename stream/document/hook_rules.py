@@ -13,6 +13,8 @@ from stream.words import listed
 _OWN = {"webhook": ("url", "secret_file", "hosts"), "command": ("command",)}
 """The fields that only hooks of one type have."""
 _MAIN = {"webhook": "url", "command": "command"}
+SECRET = "whsec_"
+"""What a secret begins with."""
 _MINUTE, _DAY = 60_000, 86_400_000
 
 Rule = Callable[[HooksFile], Iterator[str]]
@@ -50,6 +52,8 @@ def _types(file: HooksFile) -> Iterator[str]:
                     yield f"hooks[{number}].{name}: only a {kind} has it; this is a {rule.type}"
         if getattr(rule, _MAIN[rule.type]) is None:
             yield f"hooks[{number}].{_MAIN[rule.type]}: missing; a {rule.type} needs it"
+        if (rule.secret_file or "").strip().startswith(SECRET):
+            yield f"hooks[{number}].secret_file: is the secret itself; put that into a file, and name the file here"
         if rule.command is not None and not rule.command[0]:
             yield f"hooks[{number}].command: the first entry must name a program"
 

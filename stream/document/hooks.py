@@ -35,6 +35,7 @@ _ALIASES = {
     "run": "command",
     "secret": "secret_file",
     "then": "escalate",
+    "uri": "url",
     "verdict": "on",
     "verdicts": "on",
     "when": "on",

@@ -46,8 +46,7 @@ def decode(records: Sequence[bytes], first: int = 0, limit: int = LIMIT) -> Deco
     >>> len(decoded.messages), [(fault.position, fault.error.reason) for fault in decoded.faults]
     (1, [(1, 'not_json')])
     """
-    long = [number for number, record in enumerate(records) if len(record) > SHORT]
-    barred = {number: fault for number in long if (fault := _barred(records[number], limit))}
+    barred = _barred_of(records, limit) if max(map(len, records), default=0) > SHORT else {}
     numbers = [number for number in range(len(records)) if number not in barred] if barred else range(len(records))
     messages: list[Telemetry] = []
     faults = [Fault(first + number, error) for number, error in barred.items()]
@@ -73,6 +72,12 @@ def _extend(messages: list[Telemetry], rest: Iterator[bytes]) -> Exception | Non
     except _WRONG as error:
         return error
     return None
+
+
+def _barred_of(records: Sequence[bytes], limit: int) -> dict[int, TelemetryError]:
+    """By number, why records are not to be decoded at all."""
+    long = (number for number, record in enumerate(records) if len(record) > SHORT)
+    return {number: fault for number in long if (fault := _barred(records[number], limit))}
 
 
 def _barred(record: bytes, limit: int) -> TelemetryError | None:

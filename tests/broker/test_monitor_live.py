@@ -59,8 +59,8 @@ def show(each_broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Itera
             dict(zip(MONITORS, scenes, strict=True)),
             Listener(each_broker, *scenes),
             Flow(first, begin - 1000 * EARLY, SECONDS, onset=EARLY + 10),
-            rollout_of("bad", begin),
-            rollout_of("watched", begin, metrics=watched),
+            rollout_of(begin, "bad"),
+            rollout_of(begin, "watched", metrics=watched),
         )
         stack.callback(played.listener.close)
         for scene in scenes:

@@ -3,17 +3,18 @@
 import pytest
 
 from stream.adapters.topics import VERDICTS_LATEST
-from tests.worker_helpers import StartWorker
 from tests.broker_helpers import Broker, wait_until
-from tests.scene_helpers import BEGIN, Scene, assert_cloud_event, assert_replay, read_output, rollout_of, traffic
+from tests.scene_helpers import Scene, assert_cloud_event, assert_replay, read_output, rollout_of, traffic
+from tests.worker_helpers import StartWorker
 
 pytestmark = pytest.mark.broker
 
 
 @pytest.mark.timeout(120)
 def test_a_verdict_as_the_replay_gives_it(each_broker: Broker, start_worker: StartWorker) -> None:
-    scene, rollout = Scene(each_broker), rollout_of()
-    scene.spread(traffic(40))
+    scene = Scene(each_broker)
+    rollout = rollout_of(scene.begin)
+    scene.spread(traffic(scene.begin))
     scene.register(rollout)
     worker = start_worker(scene.env())
     verdict = scene.verdict(rollout.id)
@@ -31,5 +32,5 @@ def test_a_verdict_as_the_replay_gives_it(each_broker: Broker, start_worker: Sta
     assert latest[-1].headers["ce_type"] == b"canary.verdict"
     registered = scene.registered()[rollout.id]
     assert registered.rollout.until is not None
-    assert BEGIN < registered.rollout.until.ms <= verdict.at
+    assert scene.begin < registered.rollout.until.ms <= verdict.at
     assert each_broker.read_all(scene.topic("dead-letter")) == []

@@ -108,6 +108,7 @@ def test_it_waits_at_an_open_transaction_and_runs_behind_an_ended_one(broker: Br
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(150)
 @pytest.mark.parametrize("fault", ["pause", "kill"])
 def test_it_stops_where_nobody_answers_and_comes_back_five_seconds_after(
     broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
@@ -125,7 +126,7 @@ def test_it_stops_where_nobody_answers_and_comes_back_five_seconds_after(
         assert not looks(group, 0, broken + LAG)
         back = time.time()
         {"pause": broker.resume, "kill": broker.restart}[fault](leader)
-        wait_until(lambda: (group.probe(0), looks(group, 0, back))[1], bool, 50)
+        wait_until(lambda: (group.probe(0), looks(group, 0, back))[1], bool, 80)
         for partition in [number for number, leads in enumerate(group.leaders()) if leads == leader]:
             look = first(group, partition, back)
             assert (look.quiet or 0) / 1000 - back > STEADY

@@ -133,6 +133,25 @@ def test_slow_agents_bound_the_queues_and_lose_nothing(each_broker: Broker, tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_workers_without_partitions_wait_for_their_turn(each_broker: Broker, tmp_path: Path) -> None:
+    with fleet(each_broker, tmp_path, partitions=1) as group:
+        group.send(10)
+        for number in range(4):  # two topics of one partition each
+            group.probe(number)
+        wait_until(group.covered, lambda reached: reached == group.sent)
+        wait_until(lambda: sum(" Ready" in probe.log() for probe in group.probes.values()), lambda ready: ready == 4)
+        for living in (3, 2):
+            owner = max(group.notes(Batch), key=lambda batch: batch.at)
+            (owning,) = [probe for probe in group.probes.values() if owner in probe.notes(Batch)]
+            owning.kill()
+            for _ in range(2):
+                group.send(10)
+                wait_until(group.covered, lambda reached: reached == group.sent)
+            assert sum(probe.running for probe in group.probes.values()) == living
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(150)
 def test_a_leader_that_is_down_holds_up_only_its_partitions(
     broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

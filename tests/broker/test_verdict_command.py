@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import time
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -176,3 +177,22 @@ def test_explain_before_anything_came(settings: Settings, environment: dict[str,
     done = run_canary("explain", "r-1", env=environment)
     assert (done.returncode, done.stderr) == (INCONCLUSIVE, "")
     assert "No pane was closed." in done.stdout
+
+
+def test_waiting_ends_when_the_broker_is_gone(broker: Broker) -> None:
+    broker.needs("faults")
+    settings = Settings.read(broker.environment(broker.fresh_prefix()))
+    create(settings)
+    begin(settings)
+    announce(settings, example("none", "r-1", now() + 60_000, 300))
+    environment = broker.environment(settings.prefix)
+    waiting = [*CANARY, "verdict", "r-1", "--wait", "--timeout", "5m"]
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+    with subprocess.Popen(waiting, env=environment, cwd=ROOT, **streams) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        broker.kill()
+        assert process.wait(timeout=90) == FAILED
+        (line,) = process.stderr.read().splitlines()
+    assert line.startswith(f"canary: the broker at {broker.bootstrap} no longer answers (")

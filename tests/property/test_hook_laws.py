@@ -103,7 +103,7 @@ def test_the_order_of_the_record_and_repeats_in_it_mean_nothing(script: list[Go]
     assert next_step(shuffled) == next_step(record)
 
 
-texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=200)
+texts = st.text(st.characters(codec="utf-8"), max_size=200)
 long_texts = st.builds(lambda text, times: text * times, texts, st.integers(1, 100))
 
 

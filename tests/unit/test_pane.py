@@ -265,6 +265,19 @@ def test_what_was_kept_out_of_a_pane_is_told_when_it_closes() -> None:
     assert state.kept_out == {"negative": 32, "no_cohort": 5}
 
 
+def test_what_was_kept_out_of_a_pane_that_the_finished_chunks_have_passed_is_late() -> None:
+    """A chunk does not know what came before it."""
+    state = receiver("one", "two")
+    receive(PLAN, state, ONE(0, 5, end(7), orders(7, 1)))
+    receive(PLAN, state, Partial(ROLLOUT, "one", 5, 7, end(9), [], {7: {"unwatched": 1}, 8: {"unwatched": 2}}))
+    receive(PLAN, state, SourceTime("two", end(7)))
+    assert [pane for pane, _ in closed(state)] == [7]
+    assert state.kept_out == {}
+    receive(PLAN, state, SourceTime("two", end(9)))
+    closed(state)
+    assert state.kept_out == {"late": 1, "unwatched": 2}
+
+
 def test_late_rows_are_told_with_the_pane_that_closes_next() -> None:
     state = receiver()
     receive(PLAN, state, ONE(0, 5, end(8), orders(7, 8), orders(8, 1)))

@@ -10,7 +10,7 @@ from stream.document.parse import parse_document
 from stream.document.rollout import read_rollout, write_rollout
 from stream.errors import PolicyError
 from stream.exact import Exact
-from stream.outputs import Action, Alert, Divergence, Drivers, Score, Side, Verdict
+from stream.outputs import Action, Alert, Divergence, Drivers, Score, Side, Switch, Verdict
 from stream.partial import Partial, Row, RowKey
 from stream.policy import MetricRule, Policy
 from stream.quantity import Duration, Tolerance
@@ -112,7 +112,12 @@ EXAMPLES: list[tuple[str, object]] = [
             explanation="Because.",
         ),
     ),
-    ("action", Action("shop-2/5", "shop-2", 1, "shop-2/4", "webhook", "host", "dry_run", 1)),
+    ("action", Action("shop-2/4/revert/1", "shop-2", 1, "shop-2/4", "revert", "host", "dry_run", 1)),
+    (
+        "action",
+        Action("a/4/b/2", "a", 1, "a/4", "b", "host", "failed", 2, 503, 5, "Busy.", retry_at=9, escalates_to="c"),
+    ),
+    ("switch", Switch(stopped=True, at=1, by="eve", reason="Too many aborts")),
     ("rollout", {"app": "shop", "metrics": ["latency"]}),
     ("rollout", {"app": "shop", "policy": {"metrics": ["latency"], "pane": "1s"}}),
     (

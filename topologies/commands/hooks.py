@@ -122,7 +122,8 @@ def check(file: File = None) -> None:
     typer.echo(f"{path}: ok\n")
     width = max(len(rule.name) for rule in found.hooks)
     for rule in found.hooks:
-        typer.echo(f"  {rule.name:<{width}}  {_told(found, rule, made[rule.name].target)}")
+        typer.echo(f"  {rule.name:<{width}}  {rule.type} {made[rule.name].target}")
+        typer.echo(f"  {'':<{width}}  {_told(found, rule)}")
     typer.echo(f"\n  Verdicts that are older than {found.max_age} fire nothing.")
     for text in doubts(found):
         typer.echo(f"  Doubtful: {text}.")
@@ -202,8 +203,8 @@ def _short(rule: "HookRule") -> str:
     return f"{rule.name} ({'dry run' if rule.dry_run else 'armed'})"
 
 
-def _told(file: "HooksFile", rule: "HookRule", target: str) -> str:
-    """What a hook would do."""
+def _told(file: "HooksFile", rule: "HookRule") -> str:
+    """When a hook is called, and how."""
     from stream.document.hook_rules import fires_on  # noqa: PLC0415
 
     by = [other.name for other in file.hooks if other.escalate == rule.name]
@@ -212,7 +213,7 @@ def _told(file: "HooksFile", rule: "HookRule", target: str) -> str:
     signed = ["signed" if rule.secret_file else "not signed"] if rule.type == "webhook" else []
     then = [f"then {rule.escalate}"] if rule.escalate else []
     parts = [when, "dry run" if rule.dry_run else "armed", *signed, f"at most {rule.timeout} a try", *then]
-    return f"{rule.type} {target}, {', '.join(parts)}"
+    return ", ".join(parts)
 
 
 def _line(action: "Action") -> str:

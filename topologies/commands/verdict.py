@@ -52,7 +52,7 @@ def verdict(
     if output == "json":
         typer.echo(summary(standing, silent))
     elif standing.verdict is None and silent is None:
-        typer.echo(f"{rollout}: no verdict yet")
+        typer.echo(f"{rollout}: {standing.state if standing.ended else 'no verdict yet'}")
     raise typer.Exit(code_of(standing, silent))
 
 

@@ -82,8 +82,7 @@ class Command:
                 text = f"The command did not end within {self._rule.timeout}; it was killed."
                 return Outcome(False, text, passing=True)
             finally:
-                if process.stdin.transport.get_write_buffer_size():  # nobody reads it any more
-                    process.stdin.transport.abort()
+                await _close(process.stdin)
         return of_exit(code, tail.last_line())
 
     async def close(self) -> None:
@@ -134,6 +133,14 @@ async def _output() -> AsyncIterator[tuple[_Tail, int]]:
         yield tail, writing
     finally:
         transport.close()
+
+
+async def _close(stdin: asyncio.StreamWriter) -> None:
+    """Let go of what a program reads from, whether it has read all of it or not."""
+    if stdin.transport.get_write_buffer_size():
+        stdin.transport.abort()
+    with suppress(ConnectionError):
+        await stdin.wait_closed()
 
 
 async def _kill(process: Process) -> None:

@@ -15,10 +15,9 @@ from faust.types import TP
 
 from stream.adapters.hooks.chains import Chains, now_ms
 from stream.adapters.hooks.follower import Follower
+from stream.adapters.hooks.ledger import Ledger
 from stream.adapters.hooks.metrics import HookMetrics
 from stream.adapters.hooks.progress import Progress
-from stream.adapters.hooks.records import switch_record
-from stream.adapters.worker.outbox import Outbox
 from stream.adapters.worker.records import Record as Received
 from stream.outputs import Verdict
 from stream.wire import decoder
@@ -41,18 +40,15 @@ class Runner:
 
     Args:
         app: the Faust app.
-        outbox: where to send.
         chains: what fires.
         follower: what is on record.
+        ledger: where to write.
         metrics: what there is to say.
-        prefix: of the topics.
     """
 
-    def __init__(
-        self, app: Any, outbox: Outbox, chains: Chains, follower: Follower, metrics: HookMetrics, prefix: str
-    ) -> None:
-        self._app, self._outbox, self._chains, self._follower = app, outbox, chains, follower
-        self._metrics, self._prefix = metrics, prefix
+    def __init__(self, app: Any, chains: Chains, follower: Follower, ledger: Ledger, metrics: HookMetrics) -> None:
+        self._app, self._chains, self._follower = app, chains, follower
+        self._ledger, self._metrics = ledger, metrics
         self._generation = -1
         self._leaving = False
         self._progress: dict[TP, Progress] = {}
@@ -104,7 +100,7 @@ class Runner:
         while True:
             thrown = self._follower.book.thrown
             if thrown is not None and thrown.switch.stopped and now_ms() - thrown.written > RENEWAL_MS:
-                await self._outbox.deliver([switch_record(thrown.switch, self._prefix)])
+                await self._ledger.throw(thrown.switch)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _begin(self, tp: TP, generation: int, record: Received) -> None:

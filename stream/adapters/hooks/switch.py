@@ -8,7 +8,8 @@ import msgspec
 
 from stream.adapters.hooks.records import SWITCH_PARTITION
 from stream.adapters.kafka.connect import open_producer
-from stream.adapters.kafka.records import PATIENCE_SECONDS, Reader, open_reader
+from stream.adapters.kafka.credentials import REQUEST_MS
+from stream.adapters.kafka.records import Reader, open_reader
 from stream.adapters.settings import Settings
 from stream.adapters.topics import ACTIONS
 from stream.hooks.book import SWITCH_KEY
@@ -38,7 +39,7 @@ def throw_switch(settings: Settings, *, stopped: bool, reason: str = "") -> Swit
         before = newest_switch(_entries(reader, topic))
     with open_producer(settings) as producer:
         sent = producer.send(topic, encode_json(switch), key=SWITCH_KEY, partition=SWITCH_PARTITION)
-        sent.get(2 * PATIENCE_SECONDS)
+        sent.get(2 * REQUEST_MS / 1000)
     return before
 
 

@@ -61,6 +61,8 @@ class Webhook:
                 return of_status(response.status, _wait_ms(response.headers.get("Retry-After", ""), call.at))
         except Forbidden as error:
             return refused(str(error))
+        except aiohttp.InvalidURL:
+            return refused("aiohttp does not take the URL's host for one")
         except CanaryError as error:
             return Outcome(False, f"Not sent: {error}.", passing=True)
         except TimeoutError:

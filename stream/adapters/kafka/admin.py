@@ -110,8 +110,8 @@ def _new(name: str, topic: Topic, replicas: int, known: Mapping[str, Any], prefi
     for one, other in ((STATES, PARTIALS), (PARTIALS, STATES)):
         if topic is one and other.name(prefix) in known:
             partitions = len(known[other.name(prefix)]["partitions"])
-    safe = {"min.insync.replicas": "2"} if replicas > 2 else {}
-    return NewTopic(name, partitions, replicas, topic.config | safe)
+    in_sync = {"min.insync.replicas": "2" if replicas > 2 else "1"}
+    return NewTopic(name, partitions, replicas, topic.config | in_sync)
 
 
 def _create(admin: KafkaAdminClient, topics: Iterable[NewTopic]) -> None:

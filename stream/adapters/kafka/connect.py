@@ -26,8 +26,8 @@ def open_admin(settings: Settings) -> Iterator[KafkaAdminClient]:
     Raises:
         SourceError: no broker answers or lets us in, or one fails later; one line that says what to do.
     """
-    reach(settings)
-    with explained(settings), closing(KafkaAdminClient(**client_arguments(settings))) as client:
+    arguments = {**client_arguments(settings), "bootstrap_servers": [reach(settings)]}
+    with explained(settings), closing(KafkaAdminClient(**arguments)) as client:
         yield client
 
 
@@ -42,7 +42,6 @@ def open_consumer(settings: Settings, **more: Any) -> Iterator[KafkaConsumer]:
     Raises:
         SourceError: as `open_admin` does.
     """
-    reach(settings)
     arguments = {
         "isolation_level": "read_committed",
         "auto_offset_reset": "earliest",
@@ -51,6 +50,7 @@ def open_consumer(settings: Settings, **more: Any) -> Iterator[KafkaConsumer]:
         "fetch_max_wait_ms": int(settings.fetch_wait),
         "max_partition_fetch_bytes": 4 << 20,
         **client_arguments(settings),
+        "bootstrap_servers": [reach(settings)],
         **more,
     }
     with explained(settings), closing(KafkaConsumer(**arguments)) as client:
@@ -64,14 +64,16 @@ def open_producer(settings: Settings) -> Iterator[KafkaProducer]:
     Raises:
         SourceError: as `open_admin` does.
     """
+    cluster = probe(settings)
     arguments = {
         "acks": "all",
-        "enable_idempotence": probe(settings).idempotent,
+        "enable_idempotence": cluster.idempotent,
         "allow_auto_create_topics": False,
         "max_block_ms": REQUEST_MS,
         "delivery_timeout_ms": 2 * REQUEST_MS,
         "max_request_size": 4 << 20,
         **client_arguments(settings),
+        "bootstrap_servers": [cluster.address],
     }
     with explained(settings), closing(KafkaProducer(**arguments)) as client:
         yield client
@@ -87,7 +89,7 @@ def explained(settings: Settings) -> Iterator[None]:
         who = settings.security.username or "this client"
         raise SourceError(f"{where} does not allow {who} to do that ({_words(error)}); see its ACLs") from error
     except (kafka.KafkaTimeoutError, kafka.RequestTimedOutError, kafka.KafkaConnectionError) as error:
-        raise SourceError(f"{where} stopped to answer ({_words(error)}); is it overloaded, or gone?") from error
+        raise SourceError(f"{where} no longer answers ({_words(error)}); is it overloaded, or gone?") from error
     except kafka.KafkaError as error:
         raise SourceError(f"{where} refuses: {_words(error)}") from error
 

@@ -93,7 +93,7 @@ def faust_credentials(settings: Settings) -> "CredentialsT | None":
     """What `faust.App` takes as `broker_credentials`; None for a broker that lets everyone in without TLS."""
     import faust  # noqa: PLC0415  # slow to load
 
-    _floor_levels()
+    _hush()
     security, context = settings.security, ssl_context(settings)
     if security.mechanism == "OAUTHBEARER":
         return faust.OAuthCredentials(oauth_cb=_async_token(security), ssl_context=context)
@@ -109,7 +109,7 @@ def faust_credentials(settings: Settings) -> "CredentialsT | None":
 
 def _common_arguments(settings: Settings) -> dict[str, Any]:
     """What kafka-python and aiokafka call by the same names."""
-    _floor_levels()
+    _hush()
     security = settings.security
     arguments: dict[str, Any] = {"security_protocol": security.protocol}
     if (context := ssl_context(settings)) is not None:
@@ -138,12 +138,18 @@ def _check_token(security: Security) -> None:
     read_secret(security.token_file or "", "sasl_token_file")
 
 
-def _floor_levels() -> None:
-    """At level debug both libraries log what they send, passwords and tokens included: never so."""
+def _hush() -> None:
+    """Bridle the libraries' logs.
+
+    At level debug they show what is sent, passwords and tokens included. And where a program has not set up logging,
+    warnings would go to standard error, beside our one line.
+    """
     for name in ("kafka", "aiokafka"):
         logger = logging.getLogger(name)
         if logger.level < logging.INFO:
             logger.setLevel(logging.WARNING)
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
 
 
 def _refuse_password() -> NoReturn:

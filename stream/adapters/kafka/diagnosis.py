@@ -22,17 +22,17 @@ _CLOSED = ("disconnected", "reset by peer", "ECONNRESET", "roken pipe")
 _UNKNOWN_CLIENT = ("BAD_CERTIFICATE", "CERTIFICATE_REQUIRED", "UNKNOWN_CA", "CERTIFICATE_UNKNOWN")
 
 
-def not_there(failed: Mapping[str, Exception], named: Sequence[str]) -> str:
+def not_there(missing: Mapping[str, Exception], named: str | None = None) -> str:
     """Nobody listens.
 
     Args:
-        failed: why, by `host:port`.
-        named: the addresses in the settings, where `failed` are those that a broker gave for its cluster.
+        missing: why, by `host:port`.
+        named: a broker in the settings that gave those addresses for its cluster.
     """
-    what = ", ".join(f"{address} ({_why(error)})" for address, error in failed.items())
-    if named:
+    what = ", ".join(f"{address} ({_why(error)})" for address, error in missing.items())
+    if named is not None:
         return (
-            f"the broker at {', '.join(named)} answers, but says that it is to be reached at {what};"
+            f"the broker at {named} answers, but says that it is to be reached at {what};"
             " mend its advertised.listeners, or make that address reachable from here"
         )
     return f"no broker answers at {what}; start it, or set CANARY_BROKER=host:port (or --broker) to where it listens"

@@ -27,7 +27,7 @@ def read_history(settings: Settings, rollout: str) -> History:
 
     Raises:
         CanaryError: there is no such rollout.
-        SourceError: no broker, no way in, no such topic, or the broker stops to answer.
+        SourceError: no broker, no way in, no such topic, or the broker no longer answers.
     """
     with open_reader(settings) as reader:
         entry = read_registry(reader, settings.prefix).find(rollout)
@@ -37,5 +37,5 @@ def read_history(settings: Settings, rollout: str) -> History:
             standing = replace(standing, score=found.get(rollout))
         metrics = [rule.name for rule in entry.rollout.policy.metrics]
         divergences = newest_divergences(reader, settings.prefix, rollout, metrics, standing.begin_ms)
-        alerts = alerts_of(reader, settings.prefix, rollout)
+        alerts = alerts_of(reader, settings.prefix, rollout, standing.begin_ms)
     return History(standing, tuple(divergences.values()), tuple(alerts))

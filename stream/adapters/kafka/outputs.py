@@ -77,9 +77,10 @@ def newest_divergences(
     return {metric: found[metric] for metric in wanted if metric in found}
 
 
-def alerts_of(reader: Reader, prefix: str, rollout: str) -> list[Alert]:
+def alerts_of(reader: Reader, prefix: str, rollout: str, since_ms: int) -> list[Alert]:
     """All alerts of a rollout, without repeats, in order."""
-    own = (alert for alert in _outputs(reader.whole(ALERTS.name(prefix)), Alert) if alert.rollout == rollout)
+    records = reader.whole(ALERTS.name(prefix), since_ms - SKEW_MS)
+    own = (alert for alert in _outputs(records, Alert) if alert.rollout == rollout)
     return sorted({alert.id: alert for alert in own}.values(), key=sequence)
 
 

@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +28,9 @@ from stream.adapters.kafka.diagnosis import diagnosis, is_certain, no_tls, not_t
 from stream.adapters.settings import Settings
 from stream.errors import SourceError
 
-REACH_SECONDS, ENTER_SECONDS, ONE_SECONDS = 4.0, 5.0, 2.0
-"""How long may be tried to reach any broker, to get in, and to reach one of them."""
+ALL_SECONDS, REACH_SECONDS, ENTER_SECONDS = 9.0, 2.0, 5.0
+"""How long may be tried in all, to reach one broker, and to get into one that is alone; into each of several half of
+that: a frozen one takes connections."""
 ID_SECONDS = 10.0
 """How long a cluster that has just started may take until it gives producers their ids."""
 
@@ -38,6 +39,8 @@ ID_SECONDS = 10.0
 class Cluster:
     """What was found."""
 
+    address: str
+    """`host:port` of the broker that let us in."""
     brokers: int
     """How many brokers there are now."""
     idempotent: bool
@@ -45,15 +48,15 @@ class Cluster:
     twice."""
 
 
-def reach(settings: Settings) -> int:
-    """Find out whether a broker is there and lets us in, in 10 s at most: how many brokers the cluster has now.
+def reach(settings: Settings) -> str:
+    """Find out whether a broker is there and lets us in, in 10 s at most: `host:port` of one that does.
 
     Raises:
         SourceError: no broker answers, or it does not let us in; one line with the address, the cause and the remedy.
         CanaryError: a file that the settings name cannot be read.
     """
-    with _entered(settings) as client:
-        return len(client.cluster.brokers())
+    with _entered(settings) as (address, _):
+        return address
 
 
 def probe(settings: Settings) -> Cluster:
@@ -63,14 +66,14 @@ def probe(settings: Settings) -> Cluster:
         SourceError: as `reach` does; or producers get no id yet, or not from us.
         CanaryError: as `reach` does.
     """
-    with _entered(settings) as client:
+    with _entered(settings) as (address, client):
         error = _id_error(client._manager)
         if error.retriable or error is ClusterAuthorizationFailedError:
             raise SourceError(
-                f"the broker at {', '.join(settings.brokers)} gives producers no id ({error.__name__}):"
+                f"the broker at {address} gives producers no id ({error.__name__}):"
                 f" {'try again' if error.retriable else 'allow us IDEMPOTENT_WRITE on the cluster'}"
             )
-        return Cluster(len(client.cluster.brokers()), error is NoError)
+        return Cluster(address, len(client.cluster.brokers()), error is NoError)
 
 
 def offers_idempotence(settings: Settings) -> bool:
@@ -100,60 +103,71 @@ def _id_error(manager: Any) -> type[KafkaError]:
 
 
 @contextmanager
-def _entered(settings: Settings) -> Iterator[Any]:
-    """kafka-python's connections to a cluster, without a client around them."""
+def _entered(settings: Settings) -> Iterator[tuple[str, Any]]:
+    """The first broker that lets us in, and kafka-python's connections to its cluster, without a client around them."""
     arguments = client_arguments(settings)
-    context = arguments.get("ssl_context")
-    _reach(settings.brokers, context)
-    client = KafkaNetClient(**arguments)
-    client._net.start()
-    try:
-        with _heard() as heard:
-            entered = client._manager.bootstrap_async(ENTER_SECONDS * 1000)
-            entered.add_both(lambda _: heard.news.set())
-            deadline = time.monotonic() + ENTER_SECONDS + 0.5
-            while not entered.is_done and not is_certain(heard.errors) and time.monotonic() < deadline:
-                heard.news.wait(0.5)
-                heard.news.clear()
-        if not entered.succeeded():
-            raise SourceError(diagnosis(settings, heard.errors))
-        addresses = [f"{broker.host}:{broker.port}" for broker in client.cluster.brokers()]
-        _reach(addresses, context, settings.brokers)
-        yield client
-    finally:
-        client.close()
-
-
-def _reach(addresses: Iterable[str], context: ssl.SSLContext | None, named: Iterable[str] = ()) -> None:
-    """Connect to one of the addresses, with TLS where there is a context.
-
-    Args:
-        addresses: `host:port`.
-        context: how to encrypt.
-        named: the addresses in the settings, where `addresses` are those that a broker gave for its cluster.
-    """
-    deadline, failed = time.monotonic() + REACH_SECONDS, {}
-    for address in addresses:
-        host, _, port = address.rpartition(":")
-        name = host.strip("[]")
-        seconds = max(0.1, min(ONE_SECONDS, deadline - time.monotonic()))
-        try:
-            connection = socket.create_connection((name, int(port)), seconds)
-        except (OSError, UnicodeError) as error:
-            failed[address] = error
+    context, deadline = arguments.get("ssl_context"), time.monotonic() + ALL_SECONDS
+    seconds = ENTER_SECONDS if len(settings.brokers) == 1 else ENTER_SECONDS / 2
+    missing: dict[str, Exception] = {}
+    heard: list[Exception] = []
+    for address in settings.brokers:
+        if (error := _reach(address, context, deadline)) is not None:
+            missing[address] = error
             continue
-        with connection:
-            if context is not None:
-                _encrypt(connection, context, address, name)
-        return
-    raise SourceError(not_there(failed, tuple(named)))
+        with closing(KafkaNetClient(**{**arguments, "bootstrap_servers": [address]})) as client:
+            if _enters(client, heard, min(seconds, deadline - time.monotonic())):
+                _reach_any([f"{one.host}:{one.port}" for one in client.cluster.brokers()], context, address)
+                yield address, client
+                return
+        if is_certain(heard):
+            break
+    raise SourceError(not_there(missing) if len(missing) == len(settings.brokers) else diagnosis(settings, heard))
 
 
-def _encrypt(connection: socket.socket, context: ssl.SSLContext, address: str, name: str) -> None:
+def _enters(client: Any, heard: list[Exception], seconds: float) -> bool:
+    """Whether a broker lets us in; what was wrong is added to `heard`."""
+    deadline = time.monotonic() + seconds
+    client._net.start()
+    with _listening() as listener:
+        entered = client._manager.bootstrap_async(max(0.1, seconds) * 1000)
+        entered.add_both(lambda _: listener.news.set())
+        while not entered.is_done and not is_certain(listener.errors) and time.monotonic() < deadline + 0.5:
+            listener.news.wait(0.5)
+            listener.news.clear()
+    heard += listener.errors
+    return bool(entered.succeeded())
+
+
+def _reach_any(addresses: Iterable[str], context: ssl.SSLContext | None, named: str) -> None:
+    """Connect to one of the addresses that the broker that was named gave for its cluster."""
+    deadline, missing = time.monotonic() + 2 * REACH_SECONDS, {}
+    for address in addresses:
+        if (error := _reach(address, context, deadline)) is None:
+            return
+        missing[address] = error
+    raise SourceError(not_there(missing, named))
+
+
+def _reach(address: str, context: ssl.SSLContext | None, deadline: float) -> Exception | None:
+    """Connect, with TLS where there is a context: why nobody is there; None where somebody is.
+
+    Raises:
+        SourceError: there is no TLS to be had, or none that we trust.
+    """
+    host, _, port = address.rpartition(":")
+    name = host.strip("[]")
     try:
-        context.wrap_socket(connection, server_hostname=name).close()
-    except OSError as error:
-        raise SourceError(no_tls(address, error)) from None
+        seconds = max(0.1, min(REACH_SECONDS, deadline - time.monotonic()))
+        connection = socket.create_connection((name, int(port)), seconds)
+    except (OSError, UnicodeError) as error:
+        return error
+    with connection:
+        if context is not None:
+            try:
+                context.wrap_socket(connection, server_hostname=name).close()
+            except OSError as error:
+                raise SourceError(no_tls(address, error)) from None
+    return None
 
 
 class _Heard(logging.Handler):
@@ -172,7 +186,7 @@ class _Heard(logging.Handler):
 
 
 @contextmanager
-def _heard() -> Iterator[_Heard]:
+def _listening() -> Iterator[_Heard]:
     logger, heard = logging.getLogger("kafka"), _Heard()
     logger.addHandler(heard)
     try:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 
 from stream.adapters.kafka.connect import open_consumer, open_producer
 from stream.adapters.settings import Settings
@@ -18,8 +19,10 @@ from stream.errors import SourceError
 
 FIRST_WINDOW = 500
 """Records of a partition in the first look back; each further look is four times as long."""
-PATIENCE_SECONDS = 10.0
-"""How long a broker may give nothing of what it says that it has."""
+PATIENCE_MS = 20_000
+"""Milliseconds for which nobody may answer for a partition: a cluster takes half of that to replace a dead broker."""
+LOOK_SECONDS = 10.0
+"""How long nothing may come before it is looked whether somebody still answers."""
 POLL_MS = 200
 
 ALL = 1 << 62
@@ -48,14 +51,18 @@ class Reader:
     def __init__(self, settings: Settings, consumer: KafkaConsumer) -> None:
         self._settings, self._consumer = settings, consumer
 
-    def whole(self, topic: str) -> list[Record]:
+    def whole(self, topic: str, since_ms: int = 0) -> list[Record]:
         """All records of a topic up to its present end, in the order of each partition.
 
+        Args:
+            topic: its name.
+            since_ms: records with an earlier timestamp need not be among them.
+
         Raises:
-            SourceError: the topic is missing, or the broker stops to answer.
+            SourceError: the topic is missing, or the broker no longer answers.
         """
         ends = self.ends(topic)
-        return list(self._range(self._consumer.beginning_offsets(list(ends)), ends, {}))
+        return list(self._range(self._since(ends, since_ms), ends, {}))
 
     def backwards(self, topic: str, since_ms: int) -> Iterator[list[Record]]:
         """The records of a topic in windows, the newest window first, each in the order of its partitions.
@@ -83,14 +90,14 @@ class Reader:
             SourceError: a topic is missing.
         """
         places = [TopicPartition(topic, number) for topic in topics for number in partitions(self._consumer, topic)]
-        ends: Places = self._consumer.end_offsets(places)
+        ends: Places = self._consumer.end_offsets(places, timeout_ms=PATIENCE_MS)
         return ends
 
     def follow(self, starts: Places, seconds: float) -> Iterator[Record | None]:
         """Records from the given places on, as they come, until the time is over; None now and then while none comes.
 
         Raises:
-            SourceError: the broker stops to answer.
+            SourceError: the broker no longer answers.
         """
         deadline = time.monotonic() + seconds
         self._assign(starts)
@@ -102,15 +109,17 @@ class Reader:
             if batches:
                 heard = time.monotonic()
                 continue
-            if time.monotonic() - heard > PATIENCE_SECONDS:
-                self._consumer.end_offsets(list(starts))  # fails where nobody answers any more
+            if time.monotonic() - heard > LOOK_SECONDS:
+                self._consumer.end_offsets(list(starts), timeout_ms=PATIENCE_MS)  # fails where nobody answers any more
                 heard = time.monotonic()
             yield None
 
     def _since(self, ends: Places, since_ms: int) -> Places:
         """Where to begin; a broker that does not find times gives the beginning."""
-        begins: Places = self._consumer.beginning_offsets(list(ends))
-        found = self._consumer.offsets_for_times(dict.fromkeys(ends, max(0, since_ms)))
+        begins: Places = self._consumer.beginning_offsets(list(ends), timeout_ms=PATIENCE_MS)
+        if since_ms <= 0:
+            return begins
+        found = self._consumer.offsets_for_times(dict.fromkeys(ends, since_ms), timeout_ms=PATIENCE_MS)
         return {
             place: end if found.get(place) is None else max(begins[place], found[place].offset)
             for place, end in ends.items()
@@ -140,7 +149,7 @@ class Reader:
                 if position >= ends[place]:
                     del open_[place]
                     self._consumer.pause(place)
-            if open_ and time.monotonic() - moved > PATIENCE_SECONDS:
+            if open_ and time.monotonic() - moved > PATIENCE_MS / 1000:
                 place = next(iter(open_))
                 raise SourceError(
                     f"{place.topic}: the broker at {', '.join(self._settings.brokers)} gives nothing of partition"
@@ -167,7 +176,7 @@ def write(settings: Settings, topic: str, records: Iterable[tuple[bytes, bytes |
     """
     with open_producer(settings) as producer:
         for future in [producer.send(topic, value, key=key) for key, value in records]:
-            future.get(2 * PATIENCE_SECONDS)
+            future.get(PATIENCE_MS / 1000)
 
 
 def partitions(consumer: KafkaConsumer, topic: str) -> Sequence[int]:
@@ -176,7 +185,10 @@ def partitions(consumer: KafkaConsumer, topic: str) -> Sequence[int]:
     Raises:
         SourceError: there is no such topic.
     """
-    found = consumer.partitions_for_topic(topic)
+    try:
+        found = consumer.partitions_for_topic(topic)
+    except KafkaError:  # asked a broker that just froze; by now there is another one to ask
+        found = consumer.partitions_for_topic(topic)
     if not found:
         raise SourceError(f"{topic}: there is no such topic; run `canary topics create`, or mend CANARY_PREFIX")
     return sorted(found)

@@ -58,7 +58,7 @@ def read_registry(reader: Reader, prefix: str) -> Registry:
     """Read the registry to its end.
 
     Raises:
-        SourceError: the topic is missing, or the broker stops to answer.
+        SourceError: the topic is missing, or the broker no longer answers.
     """
     entries: dict[str, Entry] = {}
     used: set[str] = set()

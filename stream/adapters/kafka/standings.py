@@ -70,7 +70,7 @@ def standings(reader: Reader, prefix: str, entries: Iterable[Entry]) -> list[Sta
     """How rollouts stand, those that need someone first, then the newest first.
 
     Raises:
-        SourceError: a topic is missing, or the broker stops to answer.
+        SourceError: a topic is missing, or the broker no longer answers.
     """
     verdicts = latest_verdicts(reader, prefix)
     found = [Standing(entry, verdicts.get(entry.rollout.id), None) for entry in entries]
@@ -85,7 +85,7 @@ def watch(settings: Settings, rollout: str, seconds: float) -> Generator[Standin
 
     Raises:
         CanaryError: there is no such rollout.
-        SourceError: no broker, no way in, no such topic, or the broker stops to answer.
+        SourceError: no broker, no way in, no such topic, or the broker no longer answers.
     """
     with open_reader(settings) as reader:
         entry = read_registry(reader, settings.prefix).find(rollout)

@@ -1,14 +1,15 @@
 """The table of metrics: state, the race between "safe" and "worse", effect, interval, limit."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stream.adapters.terminal.glyph import LABELS, labelled, plain, readable
+from stream.adapters.terminal.glyph import LABELS, labelled, overflow, plain, readable
 from stream.outputs import Divergence
-from stream.words import SPACE, percent, points, value
+from stream.words import MINUS, SPACE, percent, points, value
 
 HALF = 10
 """Cells from the middle to a goal."""
@@ -20,7 +21,12 @@ _ORDER = ("worse", "error", "no_data", "undecided", "better", "pass")
 
 
 def evidence_table(
-    console: Console, divergences: list[Divergence], *, bar_from: int = BAR_WIDTH, span_from: int = EFFECT_WIDTH
+    console: Console,
+    divergences: list[Divergence],
+    *,
+    bar_from: int = BAR_WIDTH,
+    span_from: int = EFFECT_WIDTH,
+    faded: bool = False,
 ) -> Table:
     """A row a metric: worse first, then critical, then by evidence of harm. Long names are cut, nothing else.
 
@@ -29,8 +35,11 @@ def evidence_table(
         divergences: the newest of each metric.
         bar_from: the columns from which on it has the bar.
         span_from: the same of the interval.
+        faded: all in grey, as what it says may hold no more.
     """
-    rows = [_cells(console, found) for found in sorted(divergences, key=_rank)]
+    rows = [_cells(console, found) for found in ranked(divergences)]
+    if faded:
+        rows = [[Text(cell.plain, "dim") for cell in row] for row in rows]
     head = [Text("METRIC"), Text("STATE"), Text(_RACE), Text("EFFECT"), Text(f"95{SPACE}% INTERVAL"), Text("LIMIT")]
     kept = [0, 1, *([2] if console.width >= bar_from else []), 3, *([4] if console.width >= span_from else []), 5]
     widths = {column: max(row[column].cell_len for row in (head, *rows)) for column in kept}
@@ -39,9 +48,14 @@ def evidence_table(
     for column in kept:
         table.add_column(Text(readable(console, head[column].plain)), justify=_SIDES[column], no_wrap=True)
     for row in rows:
-        row[0].truncate(max(room, 12), overflow="ellipsis")
+        row[0].truncate(max(room, 12), overflow=overflow(console))
         table.add_row(*(row[column] for column in kept))
     return table
+
+
+def ranked(divergences: Iterable[Divergence]) -> list[Divergence]:
+    """Worse first, then critical, then by evidence of harm."""
+    return sorted(divergences, key=_rank)
 
 
 def _cells(console: Console, found: Divergence) -> list[Text]:
@@ -56,7 +70,7 @@ def _cells(console: Console, found: Divergence) -> list[Text]:
         _race(console, found),
         Text(readable(console, effect(found, found.effect)), "bold red" if found.state == "worse" else ""),
         Text(readable(console, span(found))),
-        Text(readable(console, effect(found, found.tolerate).lstrip("+"))),
+        Text(readable(console, _limit(found))),
     ]
 
 
@@ -66,10 +80,17 @@ def effect(found: Divergence, amount: float | None) -> str:
         return "-"
     if found.scale == "relative":
         return percent(amount)
-    sign = "+" if amount > 0 else "\u2212" if amount < 0 else ""
     if found.unit in ("1", "%", "percent"):
-        return sign + points(amount if found.unit == "1" else amount / 100).replace("points", "pp")
-    return sign + value(abs(amount), found.unit)
+        size = points(amount if found.unit == "1" else amount / 100).replace("points", "pp")
+    else:
+        size = value(abs(amount), found.unit)
+    sign = "" if size.startswith(f"0{SPACE}") or amount == 0 else "+" if amount > 0 else MINUS
+    return sign + size
+
+
+def _limit(found: Divergence) -> str:
+    """What is tolerated; in which unit, is not known before the first sample."""
+    return "-" if found.kind is None and found.scale == "absolute" else effect(found, found.tolerate).lstrip("+")
 
 
 def span(found: Divergence) -> str:

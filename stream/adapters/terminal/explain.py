@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from stream.adapters.terminal.evidence import evidence_table
+from stream.adapters.terminal.evidence import BAR_WIDTH, EFFECT_WIDTH, evidence_table
 from stream.adapters.terminal.glyph import STATES, labelled, readable
 from stream.outputs import Alert, Divergence, Output, Score, Verdict
 from stream.rollout import Rollout
@@ -45,27 +45,43 @@ class Story:
         return self.score.state if self.score is not None else "warming_up"
 
 
-def print_explanation(console: Console, story: Story) -> None:
-    """Print the whole of it: headline, reasons, table."""
-    for part in explanation(console, story):
+def print_explanation(
+    console: Console, story: Story, *, bar_from: int = BAR_WIDTH, span_from: int = EFFECT_WIDTH
+) -> None:
+    """Print the whole of it: headline, reasons, table.
+
+    Args:
+        console: where to.
+        story: what is known.
+        bar_from: the columns from which on the table has the bar.
+        span_from: the same of the interval.
+    """
+    for part in explanation(console, story, bar_from=bar_from, span_from=span_from):
         console.print(part, soft_wrap=isinstance(part, Text))
 
 
-def explanation(console: Console, story: Story) -> Iterator[RenderableType]:
+def explanation(
+    console: Console, story: Story, *, bar_from: int = BAR_WIDTH, span_from: int = EFFECT_WIDTH
+) -> Iterator[RenderableType]:
     """Its parts: lines, then the table."""
     for label, text in _paragraphs(story):
         if label == "":
             head = labelled(console, STATES, story.state, upper=True)
             yield Text.assemble(head, "  ", readable(console, text))
             continue
-        wrapped = textwrap.wrap(readable(console, text), min(console.width, WIDTH) - INDENT, break_long_words=False)
-        for number, line in enumerate(wrapped):
-            yield Text.assemble((f"  {label if not number else '':<14}", "dim"), line)
+        yield from paragraph(console, label, text)
     if story.divergences:
         yield Text()
-        yield evidence_table(console, list(story.divergences.values()))
+        yield evidence_table(console, list(story.divergences.values()), bar_from=bar_from, span_from=span_from)
         if any(found.critical for found in story.divergences.values()):
             yield Text("* decides", "dim")
+
+
+def paragraph(console: Console, label: str, text: str) -> Iterator[Text]:
+    """A label and a text beside it."""
+    wrapped = textwrap.wrap(readable(console, text), min(console.width, WIDTH) - INDENT, break_long_words=False)
+    for number, line in enumerate(wrapped):
+        yield Text.assemble((f"  {label if not number else '':<14}", "dim"), line)
 
 
 def alert_line(console: Console, alert: Alert) -> Text:
@@ -85,7 +101,7 @@ def verdict_line(console: Console, verdict: Verdict) -> Text:
 
 def _paragraphs(story: Story) -> list[tuple[str, str]]:
     rollout, verdict, score = story.rollout, story.verdict, story.score
-    cohorts = " → ".join(filter(None, (_version(rollout, "baseline"), _version(rollout, "canary"))))
+    cohorts = " → ".join(filter(None, (version(rollout, "baseline"), version(rollout, "canary"))))
     at = f", {moment(score.at)} UTC" if score else ""
     policy = f", policy {verdict.policy} ({verdict.fingerprint})" if verdict else ""
     final = "(final) " if verdict and verdict.final else ""
@@ -96,7 +112,7 @@ def _paragraphs(story: Story) -> list[tuple[str, str]]:
     if score is not None:
         size = "undefined" if score.score is None else f"{score.score:.0f} of 100"
         rule = verdict.explanation if verdict and verdict.final else ""
-        rows.append(("How sure", f"Confidence {_known(score.confidence)}; score {size}. {rule}".strip()))
+        rows.append(("How sure", f"Confidence {known(score.confidence)}; score {size}. {rule}".strip()))
     rows += [("Which host", alert.text) for alert in _standing(story, "instance_outlier")]
     rows += [("Alert", alert.text) for kind in ("no_data", "judge_error") for alert in _standing(story, kind)]
     if verdict is not None:
@@ -133,12 +149,14 @@ def _standing(story: Story, kind: str) -> list[Alert]:
     return [alert for alert in newest.values() if alert.status == "firing"]
 
 
-def _version(rollout: Rollout, cohort: str) -> str | None:
+def version(rollout: Rollout, cohort: str) -> str | None:
+    """The version that a cohort is selected by."""
     selector = rollout.baseline if cohort == "baseline" else rollout.canary
     return selector.version if selector is not None else None
 
 
-def _known(confidence: float) -> str:
+def known(confidence: float) -> str:
+    """How much is known, never all."""
     if confidence <= 0:
         return "none"
     return "> 99\u00a0%" if confidence > 0.99 else f"{confidence * 100:.0f}\u00a0%"

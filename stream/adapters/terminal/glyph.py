@@ -1,5 +1,7 @@
 """Each state's glyph, word and colour, with plain letters where the terminal has no UTF-8."""
 
+from typing import Literal
+
 from rich.console import Console
 from rich.text import Text
 
@@ -28,6 +30,11 @@ LABELS: dict[str, tuple[str, str, str, str]] = {
 def plain(console: Console) -> bool:
     """Whether the terminal takes letters only."""
     return not console.encoding.lower().startswith("utf")
+
+
+def overflow(console: Console) -> Literal["ellipsis", "crop"]:
+    """How a cell is cut that is too long."""
+    return "crop" if plain(console) else "ellipsis"
 
 
 def labelled(console: Console, table: dict[str, tuple[str, str, str, str]], state: str, *, upper: bool = False) -> Text:

@@ -80,12 +80,13 @@ class Condenser:
             self._renew()
             feed = self._feed(message.tp)
             self._add(message.tp, feed, event.value)
+            self._flush_if_due(message.tp, feed)
             while len(feed.log.chunks) > MOST_CHUNKS and self._feeds.get(message.tp) is feed:
                 feed.room.clear()
                 await feed.room.wait()
 
     async def run(self) -> None:
-        """Send what is due, for ever."""
+        """Send what falls due while nothing is read, and what fell due during a flush, for ever."""
         await self._registry.ready.wait()
         while True:
             await asyncio.sleep(TICK)
@@ -93,9 +94,14 @@ class Condenser:
             if self._app.rebalancing:
                 continue
             for tp in self._app.consumer.assignment():
-                if tp.topic in self._topics and not (feed := self._feed(tp)).flushing and self._is_due(tp, feed):
-                    feed.flushing = True
-                    self._app.add_future(self._flush(tp, feed))
+                if tp.topic in self._topics:
+                    self._flush_if_due(tp, self._feed(tp))
+
+    def _flush_if_due(self, tp: TP, feed: _Feed) -> None:
+        """Begin a flush, if there is none and something is due; not during a rebalance."""
+        if not self._app.rebalancing and not feed.flushing and self._is_due(tp, feed):
+            feed.flushing = True
+            self._app.add_future(self._flush(tp, feed))
 
     def _renew(self) -> None:
         """After any rebalance, everything is read again from the commits."""
@@ -137,7 +143,7 @@ class Condenser:
         """Up to when the oldest chunk has everything, milliseconds UTC."""
         log = feed.log
         newest = max(feed.newest, log.chunks[0].newest) if log.chunks else feed.newest
-        quiet = self._app.consumer.quiet(tp, log.upto) if len(log.chunks) <= 1 else None
+        quiet: int | None = self._app.consumer.quiet(tp, log.upto) if len(log.chunks) <= 1 else None
         if quiet is None:
             return newest
         self._metrics.lag(tp.topic, tp.partition, 0.0)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.structs import TopicPartition
 
 from stream.adapters.worker.fetch_clock import FetchClock
@@ -34,8 +35,9 @@ class Fetches:
 
     async def _fetch(self, assignment: Any, node: int, request: Any) -> bool:
         """Send one fetch and take in the answer. aiokafka says nothing of the answer but what it leaves behind."""
-        if assignment.active:
-            self._follow(assignment)
+        if not assignment.active:  # it has ended before its last fetch was sent
+            return bool(await self._stock_fetch(assignment, node, request))
+        self._follow(assignment)
         offsets = _offsets(request)
         for tp in offsets:
             self._newest[tp] = request
@@ -51,9 +53,8 @@ class Fetches:
 
     def _answer(self, tp: TopicPartition, offset: int, request: object, sent: int, sent_at: float) -> None:
         state, fetched = self._assignment.state_value(tp), self._fetcher._records.get(tp)
-        records = getattr(fetched, "_partition_records", None)
-        if records is not None and tp.topic in self._batched:
-            leave_raw(records)
+        if isinstance(fetched, FetchResult) and tp.topic in self._batched:
+            leave_raw(fetched._partition_records)
         if self._newest[tp] is not request:
             state.lso = None  # a former leader's answer, after the new one was asked
         elif state.lso is None:

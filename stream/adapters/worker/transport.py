@@ -83,6 +83,9 @@ class App(faust.App):
     def _new_transport(self) -> TransportT:
         return BatchTransport(self.conf.broker_consumer, self)
 
+    def _create_directories(self) -> None:
+        """Faust makes directories for tables, which we have none of."""
+
     def batch_topic(self, name: str, *, maxsize: int = 32) -> Any:
         """Declare a batched topic.
 

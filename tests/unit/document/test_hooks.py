@@ -90,8 +90,8 @@ def test_which_hooks_fire_by_themselves() -> None:
         ({"hooks": []}, "hooks: must be a list of 1 to 100 entries; got []"),
         ({"hook": [HOOK]}, 'hook: unknown field; did you mean "hooks"? known: hooks, allow_hosts, max_age'),
         ({"hooks": [HOOK], "dry_run": False}, "dry_run: unknown field; belongs to a hook, in `hooks`; known: hooks,"),
-        ({"hooks": ["revert"]}, 'hooks[0]: must be a mapping of fields to values; got "revert"'),
-        ({"hooks": [{**HOOK, "uri": "x"}]}, 'hooks[0].uri: unknown field; did you mean "url"? known: name, type,'),
+        ({"hooks": ["revert"]}, 'hooks[0]: must be a mapping of fields such as `name`; got "revert"'),
+        ({"hooks": [{**HOOK, "uri": "x"}]}, 'hooks[0].uri: unknown field; here it is called "url"; known: name, type,'),
         ({"hooks": [{**HOOK, "app": "x"}]}, 'hooks[0].app: unknown field; here it is called "apps"; known:'),
         (
             {"hooks": [{**HOOK, "secret": "x"}]},
@@ -104,8 +104,8 @@ def test_which_hooks_fire_by_themselves() -> None:
         ({"hooks": [{"type": "webhook", "url": URL}]}, "hooks[0].name: missing; letters, digits, `_` and `-`"),
         ({"hooks": [{**HOOK, "name": "a/b"}]}, 'hooks[0].name: must be letters, digits, `_` and `-`; got "a/b"'),
         ({"hooks": [{**HOOK, "name": "a.b"}]}, 'hooks[0].name: must be letters, digits, `_` and `-`; got "a.b"'),
-        ({"hooks": [{**HOOK, "type": "slack"}]}, 'hooks[0].type: must be one of "command", "webhook"; got "slack"'),
-        ({"hooks": [{**HOOK, "on": "aborted"}]}, 'hooks[0].on[0]: must be one of "abort", "continue", "inconclusive",'),
+        ({"hooks": [{**HOOK, "type": "slack"}]}, 'hooks[0].type: must be "command" or "webhook"; got "slack"'),
+        ({"hooks": [{**HOOK, "on": "aborted"}]}, 'hooks[0].on[0]: must be "abort", "continue", "inconclusive" or'),
         ({"hooks": [{**HOOK, "on": []}]}, "hooks[0].on: must be a list of 1 or more entries; got []"),
         ({"hooks": [{**HOOK, "dry_run": "no"}]}, 'hooks[0].dry_run: must be true or false, without quotes; got "no"'),
         ({"hooks": [{**HOOK, "timeout": 5}]}, "hooks[0].timeout: a duration is a number and a unit, such as 10s, 5m"),
@@ -162,6 +162,10 @@ def test_mistakes_of_form(document: dict[str, object], told: str) -> None:
         (
             [{**HOOK, "escalate": "page"}, {**PAGE, "apps": ["shop"]}],
             'hooks[1].apps: has no effect, as this hook only follows "revert" when that fails; remove it',
+        ),
+        (
+            [{**HOOK, "secret_file": "whsec_c2VjcmV0"}],
+            "hooks[0].secret_file: is the secret itself; put that into a file, and name the file here",
         ),
         ([{**HOOK, "on": ["abort", "abort"]}], "hooks[0].on: each at most once; got abort, abort"),
     ],

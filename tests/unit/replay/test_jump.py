@@ -1,7 +1,3 @@
-import numpy as np
-import pytest
-
-from stream.condense.ahead import AHEAD_MS, reject_ahead
 from stream.formats.decoded import Decoded
 from stream.replay.jump import Jumps
 from stream.sample import Telemetry
@@ -110,19 +106,3 @@ def test_the_text_says_what_to_do() -> None:
     (fault,) = jumps.end().faults
     assert str(fault.error).startswith("ts: 2024-11-22T")
     assert "clock" in str(fault.error)
-
-
-@pytest.mark.parametrize("positions", [[0, 1, 2, 3], [0, 2, 3, 5]])
-def test_times_ahead_of_their_arrival(positions: list[int]) -> None:
-    times = [T0, T0 + AHEAD_MS, T0 + AHEAD_MS + 1, None]
-    messages = [Telemetry("shop", "a", ts=time) for time in times]
-    left = reject_ahead(Decoded.of(messages, positions, []), [T0] * 6)
-    assert [message.ts for message in left.messages] == [T0, T0 + AHEAD_MS, None]
-    assert list(left.positions) == [positions[0], positions[1], positions[3]]
-    assert [(fault.position, fault.error.reason) for fault in left.faults] == [(positions[2], "far_future")]
-    assert np.isnan(left.times[2])
-
-
-def test_a_log_on_time_is_not_copied() -> None:
-    steady = block(*STEADY)
-    assert reject_ahead(steady, [T0] * 30) is steady

@@ -5,6 +5,7 @@ import inspect
 import logging
 import ssl
 import subprocess
+import sys
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -153,3 +154,13 @@ def test_the_libraries_never_log_at_the_level_that_shows_secrets(name: str) -> N
         assert logger.level == logging.INFO
     finally:
         logger.setLevel(before)
+
+
+def test_the_libraries_never_write_to_standard_error() -> None:
+    code = (
+        "import logging; from stream.adapters.kafka.credentials import client_arguments as arguments;"
+        "from stream.adapters.settings import Settings; arguments(Settings(('k:1',)));"
+        "logging.getLogger('kafka.net.manager').error('x'); logging.getLogger('aiokafka.conn').error('x')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")

@@ -85,7 +85,7 @@ def test_one_that_closes_often_goes_on_to_do_so() -> None:
 
 def test_an_address_that_only_the_broker_knows() -> None:
     failed = {"kafka:9092": OSError("x"), "10.0.0.1:9092": TimeoutError("timed out")}
-    assert not_there(failed, ["localhost:29092"]) == (
+    assert not_there(failed, "localhost:29092") == (
         "the broker at localhost:29092 answers, but says that it is to be reached at kafka:9092 (x), 10.0.0.1:9092 (no"
         " answer); mend its advertised.listeners, or make that address reachable from here"
     )

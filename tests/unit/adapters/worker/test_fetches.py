@@ -1,6 +1,7 @@
 """What the fetcher's hooks see and hand on, with aiokafka's own fetcher and scripted answers."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -80,6 +81,22 @@ def test_quiet_at_the_end_of_the_log_once_all_is_processed() -> None:
             assert not quiet(made, -1)
             assert not quiet(made, 1)
             assert quiet(made, 2)
+
+    asyncio.run(run())
+
+
+def test_the_time_is_that_of_the_sending() -> None:
+    async def run() -> None:
+        async with rig() as made:
+            await at(0, made)
+            answer = made.hold()
+            asked = asyncio.create_task(made.fetch(answer))
+            await asyncio.sleep(0)
+            sent = time.time()
+            await asyncio.sleep(0.05)
+            answer.set_result(Answer(end=0))
+            await asked
+            assert (made.consumer.quiet(tp(), -1) or 0) / 1000 <= sent
 
     asyncio.run(run())
 

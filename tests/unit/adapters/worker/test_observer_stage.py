@@ -175,6 +175,30 @@ async def test_a_lost_state_ends_the_worker_before_the_commit(monkeypatch: pytes
 
 
 @run
+async def test_what_the_producer_refuses_to_take_is_in_no_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent breaks off, and until the worker has ended checkpoints go on."""
+    async with Observe(monkeypatch, LOG, None) as made:
+        made.app.add_future(made.stage.process(made.stream))
+        made.read(end=40, size=40)
+        await until(lambda: made.stream.taken)
+        await settle()
+        said = len(made.outputs())
+
+        def refuse(record: Record) -> None:
+            if record.topic == "canary.scores":
+                raise ConnectionError("the topic's leader is not known")
+
+        made.producer.note = refuse
+        made.read(40, size=len(LOG))
+        await until(lambda: made.app.crashes)
+        assert len(made.outputs()) > said
+        made.producer.note = lambda _: None
+        made.app.add_future(made.stage.run())
+        await settle()
+        assert (made.stored(), made.consumer.released) == ([], {})
+
+
+@run
 async def test_a_checkpoint_waits_for_outputs_that_find_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     async with observe(monkeypatch) as made:
         made.read(end=40, size=40)
