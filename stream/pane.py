@@ -148,7 +148,7 @@ def _take(plan: Plan, state: State, pane: int) -> Rows:
     merged: Rows = state.rows.pop(pane, {})
     for source in state.sources.values():
         rows = source.rows.pop(pane, {})
-        if pane >= passed(plan, source.chunk_newest):
+        if rows and pane >= passed(plan, source.chunk_newest):
             source.taken[pane] = {key: size(summary) for key, summary in rows.items()}
         _merge(merged, rows)
     for later in (state.kept_out_later, *(source.kept_out for source in state.sources.values())):

@@ -182,10 +182,10 @@ def assert_replay(
 
     With `whole` nothing follows them; some messages of the log can be left out.
     """
-    wanted, told = scene.replay(rollout, without), in_order(scene.said(rollout.id))
+    wanted = scene.replay(rollout, without)
+    told = wait_until(lambda: in_order(scene.said(rollout.id)), lambda found: len(found) >= len(wanted))
     for number, (one, other) in enumerate(zip(told, wanted, strict=False), start=1):
         assert one == other, f"output {number} is not the replay's"
-    assert len(told) >= len(wanted), f"output {len(told) + 1} of {len(wanted)} is missing"
     assert not whole or len(told) == len(wanted), f"{len(told) - len(wanted)} outputs more than the replay's"
     return wanted
 

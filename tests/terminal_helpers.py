@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -79,7 +80,7 @@ def moved(output: Output, rollout: str, by: int) -> Output:
     return replace(output, id=f"{rollout}/{number}", rollout=rollout, at=output.at + by, **app, **started)
 
 
-def rollout_of(id_: str, begins: int, **more: object) -> Rollout:
+def rollout_of(id_: str, begins: int, **more: Any) -> Rollout:
     """A rollout whose id is made of its app and version."""
     app, _, version = id_.rpartition("-")
     fields = {"id": id_, "app": app, "baseline": {"version": "1.0.0"}, "canary": {"version": version}}
@@ -87,7 +88,7 @@ def rollout_of(id_: str, begins: int, **more: object) -> Rollout:
     return read_rollout({**fields, **times, "metrics": METRICS, **more})
 
 
-def registered(id_: str, begins: int, stopped: str | None = None, **more: object) -> Registered:
+def registered(id_: str, begins: int, stopped: str | None = None, **more: Any) -> Registered:
     """The record that starts it."""
     return Registered(id_, Registration(rollout_of(id_, begins, **more), stopped), begins - 20 * SECOND)
 

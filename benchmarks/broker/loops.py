@@ -1,11 +1,12 @@
 """Yardsticks: a loop around confluent-kafka's `consume()`, bare or with the work of condense.
 
-python -m benchmarks.broker.loops BROKER TOPIC MESSAGES BATCH BEGINS [APPS INSTANCES METRICS]
+    python -m benchmarks.broker.loops BROKER TOPIC bare|work|rarely MESSAGES BATCH BEGINS
 
-Without a fleet nothing is done with the messages. With one they are decoded and summarised by the same code as in a
-worker, in chunks of the same size; what Faust, sending and committing cost is all that is missing.
+With `work` the messages are decoded and summarised by the same code as in a worker, in chunks of the same size; what
+Faust, sending and committing cost is all that is missing. With `rarely` garbage is looked for as rarely as in a worker.
 """
 
+import asyncio
 import sys
 from collections.abc import Iterator
 
@@ -13,7 +14,8 @@ from confluent_kafka import Consumer, TopicPartition
 
 from benchmarks.broker.notes import note
 from benchmarks.broker.scene import SOURCES
-from benchmarks.broker.traffic import Fleet
+from benchmarks.broker.throughput import FLEET
+from stream.adapters.worker.collector import collect_rarely
 from stream.condense.chunk import Chunk
 from stream.condense.series import Index
 from stream.condense.source_log import CHUNK
@@ -42,14 +44,14 @@ def batches(broker: str, topic: str, goal: int, batch: int) -> Iterator[list[byt
     consumer.close()
 
 
-def bare(found: Iterator[list[bytes]]) -> None:
+def bare(found: Iterator[list[bytes]]) -> int:
     """Count bytes."""
-    print(sum(sum(map(len, values)) for values in found))
+    return sum(sum(map(len, values)) for values in found)
 
 
-def working(found: Iterator[list[bytes]], fleet: Fleet, begins: int) -> None:
-    """Do what condense does: decode, check, resolve, summarise, a chunk after the other."""
-    index, offset = Index(fleet.rollouts(begins)), 0
+def working(found: Iterator[list[bytes]], begins: int) -> int:
+    """Do what condense does: decode, check, resolve, summarise, a chunk after the other. Returns the number of rows."""
+    index, offset = Index(FLEET.rollouts(begins)), 0
     chunk, rows = Chunk(index, "loop", 0), 0
     for values in found:
         offset += len(values)
@@ -57,19 +59,17 @@ def working(found: Iterator[list[bytes]], fleet: Fleet, begins: int) -> None:
         if offset - chunk.start >= CHUNK:
             rows += sum(len(partial.rows) for partial in chunk.partials())
             chunk = Chunk(index, "loop", offset)
-    print(rows)
+    return rows
 
 
 def main() -> None:
     """Run one loop."""
-    broker, topic = sys.argv[1:3]
-    goal, batch, begins, *sizes = map(int, sys.argv[3:])
+    broker, topic, work, *numbers = sys.argv[1:]
+    goal, batch, begins = map(int, numbers)
+    if work == "rarely":
+        asyncio.run(collect_rarely())
     found = batches(broker, topic, goal, batch)
-    if sizes:
-        apps, instances, metrics = sizes
-        working(found, Fleet(apps, instances, metrics), begins)
-    else:
-        bare(found)
+    print(bare(found) if work == "bare" else working(found, begins))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """The workers of a run and their supervisor: it kills, stalls and ends them as planned, and starts again what ended."""
 
 import random
+import signal
 import subprocess
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -133,8 +135,9 @@ class Fleet:
             code = member.worker.terminate()
         except subprocess.TimeoutExpired:
             member.worker.kill()
-            code = -9
-        self.counts["untidy"] += code != 0
+            code = -signal.SIGKILL
+        self._note(time.time(), f"left with {code}", member)
+        self.counts["untidy"] += code not in (0, -signal.SIGTERM)  # the latter ends one that has not begun to work
 
     def _note(self, now: float, what: str, member: _Member) -> None:
         self.events.append(Event(now, what, member.worker.path.stem))

@@ -18,6 +18,7 @@ def read(words: str | None) -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=usual.kills, help="kill -9 of a worker")
     parser.add_argument("--stalls", type=int, default=usual.stalls, help="SIGSTOP of a worker, beyond its session")
     parser.add_argument("--leaves", type=int, default=usual.leaves, help="SIGTERM of a worker")
+    parser.add_argument("--calm", action="store_true", help="one blow at a time, with time to recover in between")
     parser.add_argument("--faults", type=_faults, default=(), help="of brokers: kill:1@20+7 restart:1@45 pause:2@30+9")
     parser.add_argument("--transactions", action="store_true", help="write the traffic in transactions")
     parser.add_argument("--compression", choices=("gzip", "snappy", "lz4", "zstd"), help="of the traffic")
@@ -40,6 +41,7 @@ def runs(options: argparse.Namespace) -> Sequence[Run]:
         kills=options.kills,
         stalls=options.stalls,
         leaves=options.leaves,
+        calm=options.calm,
         faults=options.faults,
         transactions=options.transactions,
         compression=options.compression,

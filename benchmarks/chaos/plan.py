@@ -73,6 +73,8 @@ class Run:
     kills: int = 5
     stalls: int = 1
     leaves: int = 1
+    calm: bool = False
+    """One blow at a time, with time to recover in between: so that a silence has one cause."""
     faults: tuple[Fault, ...] = ()
     rate: float = 1200
     """Messages a second."""
@@ -91,6 +93,11 @@ class Run:
         """What befalls the workers, in order."""
         rng = random.Random(f"hits {self.seed}")
         counts: dict[Blow, int] = {"kill": self.kills, "stall": self.stalls, "leave": self.leaves}
+        if self.calm:
+            blows = [blow for blow, number in counts.items() for _ in range(number)]
+            rng.shuffle(blows)
+            step = (self.seconds - FIRST) / max(1, len(blows))
+            return [Hit(FIRST + place * step, blow, AWAY[blow][0]) for place, blow in enumerate(blows)]
         last = {"kill": self.seconds - LAST, "stall": 0.7 * self.seconds, "leave": self.seconds - LAST}
         found = [
             Hit(rng.uniform(FIRST, last[blow]), blow, rng.uniform(*AWAY[blow]))

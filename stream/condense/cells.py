@@ -5,7 +5,7 @@ from copy import copy
 import numpy as np
 
 from stream.arrays import AnyArray, Floats, Ints
-from stream.condense.groups import PLAIN, distributions
+from stream.condense.groups import PLAIN, distributions, merged, numbered
 from stream.condense.series import KINDS, Table
 from stream.exact import Exact
 from stream.partial import Row, RowKey
@@ -47,16 +47,13 @@ class Cells:
 
     def add_summary(self, lane: int, pane: int, summary: Summary) -> None:
         """Add a summary of the lane's kind."""
-        place = self._table.lanes[lane]
-        assert place.key is not None  # lanes that lead out have no rows
-        cell = (pane, place.key)
-        rollout = self._table.index.rollouts[place.rollout].id
+        rollout, cell = self._place(lane, pane)
         summaries = self._summaries.setdefault(rollout, {})
         before = summaries.get(cell)
         if before is not None:
-            merged = copy(before)
-            merged.merge(summary)  # type: ignore[arg-type]  # the kind is part of the key
-            summary = merged
+            both = copy(before)
+            both.merge(summary)  # type: ignore[arg-type]  # the kind is part of the key
+            summary = both
         summaries[cell] = summary
         self._changed.setdefault(rollout, set()).add(cell)
 
@@ -85,11 +82,36 @@ class Cells:
 
     def _settle_values(self) -> None:
         lane, pane, weight, length, values = map(np.concatenate, zip(*self._values, strict=True))
-        weights, code = np.unique(weight, return_inverse=True)
+        weights, code = numbered(weight)
         lanes, panes, codes, group = self._groups(lane, pane, code, len(weights))
         found = distributions(np.repeat(group, length), len(lanes), values)
+        if len(weights) == 1:
+            self._add_distributions(lanes, panes, [_weighted(summary, int(weights[0])) for summary in found])
+            return
         for number, at, summary, which in zip(lanes, panes, found, codes, strict=True):
             self.add_summary(number, at, _weighted(summary, int(weights[which])))
+
+    def _add_distributions(self, lanes: list[int], panes: list[int], found: list[Distribution]) -> None:
+        """Add summaries of different cells: those that were there before are merged together."""
+        old: list[tuple[dict[Cell, Summary], Cell]] = []
+        pairs: list[tuple[Distribution, Distribution]] = []
+        for lane, pane, summary in zip(lanes, panes, found, strict=True):
+            rollout, cell = self._place(lane, pane)
+            summaries = self._summaries.setdefault(rollout, {})
+            before = summaries.setdefault(cell, summary)
+            if before is not summary:
+                assert isinstance(before, Distribution)  # the kind is part of the key
+                old.append((summaries, cell))
+                pairs.append((before, summary))
+            self._changed.setdefault(rollout, set()).add(cell)
+        for (summaries, cell), both in zip(old, merged(pairs), strict=True):
+            summaries[cell] = both
+
+    def _place(self, lane: int, pane: int) -> tuple[str, Cell]:
+        """The rollout and the cell of a lane's samples in a pane."""
+        place = self._table.lanes[lane]
+        assert place.key is not None  # lanes that lead out have no rows
+        return self._table.index.rollouts[place.rollout].id, (pane, place.key)
 
     def _settle_plain(self) -> None:
         lane, pane, value, total = map(np.concatenate, zip(*self._plain, strict=True))
@@ -105,7 +127,7 @@ class Cells:
         """Lane, pane and code of each group, and the group of each sample."""
         first = int(pane.min(initial=2**62))
         number = len(self._table.lanes)
-        unique, group = np.unique(((pane - first) * number + lane) * codes + code, return_inverse=True)
+        unique, group = numbered(((pane - first) * number + lane) * codes + code)
         place = unique // codes
         return (place % number).tolist(), (place // number + first).tolist(), (unique % codes).tolist(), group
 

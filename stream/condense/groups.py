@@ -3,7 +3,9 @@
 `group` holds the number of each value's group, 0 to `groups` - 1; every group has a value.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
+from itertools import chain
 
 import numpy as np
 
@@ -13,8 +15,8 @@ from stream.summary import Count, Distribution, Gauge, Ratio, Summary
 from stream.summary.gauge import FRACTION, fixed
 from stream.summary.grid import SCALE, bins_and_logs
 
-_DENSE = 1 << 18
-"""Cells of a table that is counted rather than sorted, whatever the number of values."""
+_DENSE = 4
+"""Up to so many possible values for each one that there is, counting in a table is faster than sorting."""
 
 
 def distributions(group: Ints, groups: int, values: Floats) -> list[Distribution]:
@@ -38,6 +40,32 @@ def distributions(group: Ints, groups: int, values: Floats) -> list[Distribution
         Distribution(n, z, Exact(log), SCALE, bins[low:high], counts[low:high])
         for n, z, log, low, high in zip(count.tolist(), zeros.tolist(), sums, ends, ends[1:], strict=False)
     ]
+
+
+def merged(pairs: Sequence[tuple[Distribution, Distribution]]) -> list[Distribution]:
+    """For each pair a new summary with the samples of both: the same as by `merge`."""
+    parts = list(chain.from_iterable(pairs))
+    if len({one.scale for one in parts}) != 1:
+        return [_merged(*pair) for pair in pairs]
+    indices = np.concatenate([one.bins for one in parts])
+    numbers = np.concatenate([one.counts for one in parts])
+    low = int(indices.min(initial=0))
+    width = int(indices.max(initial=0)) - low + 1
+    owner = np.repeat(np.arange(len(parts)) >> 1, [len(one.bins) for one in parts])
+    cells, places = numbered(owner * width + (indices - low))
+    sums = np.zeros(len(cells), dtype=np.int64)
+    np.add.at(sums, places, numbers)
+    bins, ends = cells % width + low, np.searchsorted(cells, np.arange(len(pairs) + 1) * width).tolist()
+    return [
+        Distribution(a.count + b.count, a.zeros + b.zeros, Exact(a.logs + b.logs), a.scale, bins[i:j], sums[i:j])
+        for (a, b), i, j in zip(pairs, ends, ends[1:], strict=False)
+    ]
+
+
+def _merged(one: Distribution, other: Distribution) -> Distribution:
+    both = copy(one)
+    both.merge(other)
+    return both
 
 
 def counts(group: Ints, groups: int, values: Floats, totals: Floats) -> list[Summary]:
@@ -71,6 +99,21 @@ PLAIN: dict[str, Callable[[Ints, int, Floats, Floats], list[Summary]]] = {
 """How plain numbers that are not a distribution's are summed, by kind; the last argument is the totals."""
 
 
+def numbered(codes: Ints) -> tuple[Ints, Ints]:
+    """The different codes in order, none negative, and the place of each code among them.
+
+    >>> numbered(np.array([7, 3, 7]))
+    (array([3, 7]), array([1, 0, 1]))
+    """
+    size = int(codes.max(initial=-1)) + 1
+    if size > _DENSE * len(codes):
+        found, places = np.unique(codes, return_inverse=True)
+        return found, places
+    there = np.zeros(size, dtype=bool)
+    there[codes] = True
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[codes]
+
+
 def whole_sums(group: Ints, groups: int, values: Floats) -> list[int]:
     """Sums of whole numbers up to 2^53 each."""
     if float(values.max(initial=0.0)) * len(values) < 2.0**62:
@@ -97,9 +140,9 @@ def _histogram(group: Ints, groups: int, indices: Ints) -> tuple[Ints, Ints, Int
     low = int(indices.min(initial=0))
     width = int(indices.max(initial=0)) - low + 1
     cell = group * width + (indices - low)
-    if groups * width <= max(_DENSE, 2 * len(cell)):
+    if groups * width <= _DENSE * len(cell):
         table = np.bincount(cell, minlength=groups * width)
-        used = np.flatnonzero(table)
+        used = np.flatnonzero(table != 0)
         number = table[used]
     else:
         used, number = np.unique(cell, return_counts=True)

@@ -15,7 +15,7 @@ def pieces(partial: Partial, largest: int = LARGEST) -> Iterator[bytes]:
     """A partial in records of at most `largest` bytes; a row that has more by itself is left out.
 
     >>> [len(piece) for piece in pieces(Partial("shop-1", "telemetry-0", 0, 9, -1, []))]
-    [90]
+    [128]
     """
     whole = encode_json(partial)
     if len(whole) <= largest or not partial.rows:

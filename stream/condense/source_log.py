@@ -20,6 +20,8 @@ from stream.rollout import Rollout
 
 CHUNK = 16_384
 """Offsets in a chunk."""
+BLOCK = 4096
+"""Records that are read at once: what fits the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class SourceLog:
         at = bisect_left(block.offsets, self.upto)
         while at < len(block.offsets):
             chunk = self._chunk_for(block.offsets[at])
-            to = bisect_left(block.offsets, self._end(chunk.start), at)
+            to = bisect_left(block.offsets, self._end(chunk.start), at, min(at + BLOCK, len(block.offsets)))
             faults += self._add(chunk, block, at, to)
             at = to
         return faults

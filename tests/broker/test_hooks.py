@@ -210,20 +210,17 @@ def test_kills_at_any_moment(make_scene: MakeScene, receiver: Receiver) -> None:
         return 200, {}
 
     receiver.answer = slow
-    kills = 0
-    for number in range(12):
+    for number in range(6):
         scene.say(verdict(f"shop-{number}"))
-        time.sleep(number * 0.008)
+        time.sleep(number * 0.015)
         runner.kill()
-        kills += 1
         runner.start()
         scene.ready(runner)
-    wait_until(lambda: {one.rollout for one in scene.actions()}, lambda rollouts: len(rollouts) == 12, 60)
+    wait_until(lambda: {one.rollout for one in scene.actions()}, lambda rollouts: len(rollouts) == 6, 60)
     counts = Counter(receiver.ids())
-    assert counts.keys() == {f"shop-{number}/7/revert" for number in range(12)}
+    assert counts.keys() == {f"shop-{number}/7/revert" for number in range(6)}
     assert max(counts.values()) <= 2
-    assert sorted(scene.story()) == 12 * ["revert 1 succeeded"]
-    assert kills == 12
+    assert sorted(scene.story()) == 6 * ["revert 1 succeeded"]
 
 
 def test_two_runners_share_the_work_and_one_takes_over(make_scene: MakeScene, receiver: Receiver) -> None:

@@ -45,7 +45,7 @@ def test_states_and_partials_get_the_same_partitions(each_broker: Broker) -> Non
         create(chosen)
         names = [topic.name(chosen.prefix) for topic in (one, other)]
         assert partitions_of(chosen, names) == dict.fromkeys(names, 5)
-        assert verify(chosen) == []
+        assert [finding for finding in verify(chosen) if finding.severity == "error"] == []
 
 
 def test_other_topics_of_telemetry_are_looked_at_and_not_created(each_broker: Broker) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import OrderedDict
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,11 +11,13 @@ import typer
 from rich.console import Console
 
 from stream.adapters.signals import ends_orderly
+from stream.adapters.subscribe import REMEMBERED
 from stream.adapters.terminal.board import Board
 from stream.adapters.terminal.inbox import Inbox
 from stream.adapters.terminal.navigation import Navigation
 from stream.adapters.terminal.screen import Screen
-from stream.adapters.terminal.ticker import Ticker, is_record
+from stream.adapters.terminal.ticker import Ticker
+from stream.outputs import Action, Alert, Divergence, Score, Verdict
 from stream.wire import encode_json
 from topologies.broker_flags import Broker, SettingsFile, read_settings
 
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 PAUSE = 0.1
 """Seconds between looks for news where nothing is drawn."""
+RECORDS = (Divergence, Alert, Score, Verdict, Action)
+"""What is told as JSON: the records of the topics."""
 
 
 def watch(
@@ -46,7 +51,7 @@ def watch(
     console = Console(highlight=False, emoji=False, markup=False)
     with ends_orderly(), Inbox(partial(listen, chosen, rollout)) as inbox:
         if output == "json":
-            _tell_records(inbox, board)
+            _tell_records(inbox)
         elif sys.stdout.isatty() and not console.is_dumb_terminal:
             page = Navigation() if rollout is None else Navigation("rollout", rollout, only=True)
             Screen(console, board, page, everything=all_).run(inbox)
@@ -54,10 +59,14 @@ def watch(
             _tell_changes(inbox, Ticker(console, board), console)
 
 
-def _tell_records(inbox: Inbox, board: Board) -> None:
+def _tell_records(inbox: Inbox) -> None:
+    told: OrderedDict[str, None] = OrderedDict()
     for news in _coming(inbox):
-        if news is not None and board.take(news) and is_record(news):
+        if isinstance(news, RECORDS) and news.id not in told:
             typer.echo(encode_json(news).decode())
+            told[news.id] = None
+            if len(told) > REMEMBERED:
+                told.popitem(last=False)
 
 
 def _tell_changes(inbox: Inbox, ticker: Ticker, console: Console) -> None:

@@ -28,7 +28,7 @@ SERVICE = Character(
     swing=40.0,
     failing=0.02,
     slow_fault=1.4,
-    odd_fault=2.0,
+    odd_fault=3.0,
     failing_fault=0.06,
     leak_fault=0.008,
 )
@@ -99,7 +99,7 @@ _SCENES = (
     ),
     Scene(
         "one-instance",
-        f"Fault: one of the {INSTANCES} instances of 2.4.1 takes twice as long from now on.",
+        f"Fault: one of the {INSTANCES} instances of 2.4.1 takes three times as long from now on.",
         "inconclusive",
         alert="instance_outlier",
     ),

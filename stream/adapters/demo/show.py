@@ -127,8 +127,10 @@ class Show:
         final = card.final if card is not None else None
         if card is None or final is None:
             return "the monitor gave no final verdict in time"
-        if final.verdict != scene.verdict or (scene.metric is not None and final.metric != scene.metric):
+        if final.verdict != scene.verdict:
             return f"the verdict was {final.verdict}, and {scene.verdict} was announced"
+        if scene.metric not in (None, final.metric):
+            return f"the verdict was {final.verdict} because of {final.metric}, and not of {scene.metric}"
         if scene.alert is not None and not any(_fires(alert, scene) for alert in card.story.alerts):
             return f"no alert of kind {scene.alert} was raised"
         if scene.verdict != "inconclusive" and self._obeyed is not None and self.effect is None:

@@ -1,7 +1,8 @@
 """What the topics say of rollouts: what matters of all that is there, then what comes, while someone listens."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections import OrderedDict
+from collections.abc import Container, Iterable, Iterator
 from threading import Event
 
 import msgspec
@@ -24,6 +25,8 @@ QUIET_SECONDS = 5.0
 """After so long without a record it is asked whether a broker is there."""
 FOREVER = 1e9
 """Seconds."""
+MOST_HELD, MOST_OF_ONE = 100, 10_000
+"""Rollouts whose outputs wait for their registration, and outputs of one."""
 
 _ACTION = decoder(Action | Switch)
 _FOLLOWED = (ROLLOUTS, DIVERGENCES, ALERTS, SCORES, VERDICTS, ACTIONS)
@@ -69,16 +72,43 @@ def _session(settings: Settings, only: str | None, over: Event, *, first: bool) 
             entries.find(only)
         yield from _present(reader, settings.prefix, entries.entries.values(), only)
         yield Back()
-        heard = time.monotonic()
+        heard, order = time.monotonic(), _Order(entries.entries)
         for record in reader.follow(starts, FOREVER):
             if over.is_set():
                 return
             if record is not None:
                 heard = time.monotonic()
-                yield from _told(record, topics[record.topic] is ROLLOUTS, topics[record.topic] is ACTIONS, only)
+                topic = topics[record.topic]
+                for news in _told(record, topic is ROLLOUTS, topic is ACTIONS, only):
+                    yield from order.of(news)
             elif time.monotonic() - heard > QUIET_SECONDS:
                 reach(settings)
                 heard = time.monotonic()
+
+
+class _Order:
+    """Holds outputs back until their rollout is registered: topics are read side by side.
+
+    Args:
+        known: the rollouts that are registered.
+    """
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = set(known)
+        self._held: OrderedDict[str, list[News]] = OrderedDict()
+
+    def of(self, news: News) -> Iterator[News]:
+        """What is to be told by now."""
+        if isinstance(news, Registered):
+            self._known.add(news.rollout)
+            yield news
+            yield from self._held.pop(news.rollout, [])
+        elif isinstance(news, (Switch, Away, Back)) or news.rollout in self._known:
+            yield news
+        else:
+            self._held.setdefault(news.rollout, []).append(news)
+            if len(self._held) > MOST_HELD or len(self._held[news.rollout]) > MOST_OF_ONE:
+                self._held.popitem(last=False)  # nobody registers it any more
 
 
 def _present(reader: Reader, prefix: str, entries: Iterable[Entry], only: str | None) -> Iterator[News]:
@@ -96,7 +126,11 @@ def _present(reader: Reader, prefix: str, entries: Iterable[Entry], only: str | 
     yield from _divergences(reader, prefix, known, begins, only)
     for topic, action in ((ALERTS, False), (ACTIONS, True)):
         for record in reader.whole(topic.name(prefix)):
-            yield from _told(record, False, action, only)
+            yield from (news for news in _told(record, False, action, only) if _is_about(news, known))
+
+
+def _is_about(news: News, known: Container[str]) -> bool:
+    return isinstance(news, Switch) or getattr(news, "rollout", None) in known
 
 
 def _divergences(

@@ -12,7 +12,7 @@ from stream.adapters.terminal.lines import INDENT, broken
 from stream.adapters.terminal.news import Away, Back, News, Registered
 from stream.adapters.terminal.next_step import silence, why
 from stream.adapters.terminal.rollout_page import action_words
-from stream.outputs import Action, Alert, Divergence, Score, Switch, Verdict
+from stream.outputs import Action, Alert, Divergence, Switch, Verdict
 from stream.words import clock
 
 TOLD_ELSEWHERE = ("worse", "error")
@@ -157,8 +157,3 @@ def folded(console: Console, told: Text) -> Iterator[Text]:
 def _thrown(switch: Switch) -> str:
     why = f": {switch.reason}" if switch.reason else ""
     return f"{'stopped' if switch.stopped else 'fire again'}, by {switch.by}{why}"
-
-
-def is_record(news: News) -> bool:
-    """Whether it is an output or an action, as topics carry them."""
-    return isinstance(news, (Divergence, Alert, Score, Verdict, Action))

@@ -137,7 +137,7 @@ class ObserverStage:
         """Store what moved; return the bytes."""
         generation = self._generation
         async with share.lock:
-            if False:
+            if not share.whole:
                 return 0
             observer, reached = share.observer, share.observer.offset
             offset, sources = observer.safe_point()

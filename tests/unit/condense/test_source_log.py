@@ -304,3 +304,10 @@ def test_chunks_that_wait_keep_what_was_known_when_they_ended() -> None:
 
 def test_a_reader_without_a_record_begins_nothing_late() -> None:
     assert SourceLog("log", KNOWN, 10).use(MORE, [NEW]) == []
+
+
+def test_a_block_of_any_size() -> None:
+    records = [Record(offset, sample(offset)) for offset in range(6_000)]
+    whole = read(SourceLog("log", KNOWN, 5_000), [records])
+    assert read(SourceLog("log", KNOWN, 5_000), cut(records, [1_000] * 6)) == whole
+    assert [end.upto for end in whole.ends] == [5_000, 6_000]

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from stream.adapters.terminal.board import KEPT_MS, Board, Card, firing, needy
-from stream.adapters.terminal.news import Away, Back, Registered, in_order
+from stream.adapters.terminal.news import Away, Back, News, Registered, in_order
 from stream.outputs import Alert, Divergence, Switch
 from tests.core_helpers import SECOND
 from tests.terminal_helpers import (
@@ -156,7 +156,7 @@ def test_the_newest_throw_of_the_switch_holds() -> None:
 
 def test_the_broker_goes_and_comes() -> None:
     board = Board()
-    told = [Back(), Back(), Away("gone", 1), Away("still gone", 1), Back()]
+    told: list[News] = [Back(), Back(), Away("gone", 1), Away("still gone", 1), Back()]
     assert [board.take(one) for one in told] == [True, False, True, False, True]
     assert board.away is None
     assert board.ready

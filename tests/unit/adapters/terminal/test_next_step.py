@@ -1,5 +1,7 @@
 """What comes next, and why it stands so, in few words."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -23,7 +25,7 @@ from tests.terminal_helpers import (
 )
 
 
-def card(state: str = "continue", **policy: object) -> Card:
+def card(state: str = "continue", **policy: Any) -> Card:
     """A rollout that began a while ago, with one score."""
     board = Board()
     board.take(registered("a-1", NOW, **policy))

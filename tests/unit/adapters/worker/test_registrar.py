@@ -86,14 +86,8 @@ async def test_a_tombstone_is_not_copied() -> None:
 async def test_what_is_wrong_goes_to_the_dead_letters_and_the_rest_is_copied() -> None:
     async with register() as made:
         good = write_registration(Registration(ROLLOUT))
-        made.stream.put(
-            [
-                Received(0, b"oops", b"a"),
-                Received(1, good, b"other"),
-                Received(2, good, None),
-                Received(3, good, b"shop-1"),
-            ]
-        )
+        wrong = [Received(0, b"oops", b"a"), Received(1, good, b"other"), Received(2, good, None)]
+        made.stream.put([*wrong, Received(3, good, b"shop-1")])
         await until(lambda: made.consumer.released)
         letters = [one for one in made.producer.sent if one.topic == "canary.dead-letter"]
         headers = [dict(one.headers) for one in letters]
