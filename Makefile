@@ -10,11 +10,14 @@ RUN := $(BIN)/python -m
 AT_LENGTH := --timeout 900 --numprocesses auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-slow test-broker check format bench bench-broker simulate wheel clean
+.PHONY: help demo test test-slow test-broker check format bench bench-broker chaos simulate wheel clean
 
 help: ## Print this list.
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 	@echo 'Another Python: make test PYTHON=python3.12 VENV=.venv-3.12'
+
+demo: $(INSTALLED) ## See a bad canary being stopped, on this machine, in less than 90 s.
+	@$(BIN)/canary demo
 
 test: check ## Lint, types, fast tests and the docstrings' examples (plain `pytest`).
 	$(RUN) pytest --numprocesses auto
@@ -40,6 +43,9 @@ bench: $(INSTALLED) ## Measure speed and size against the budgets.
 bench-broker: $(INSTALLED) ## Measure the live monitor on a broker against the budgets (six minutes).
 	$(RUN) pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(RUN) benchmarks.broker --write
+
+chaos: $(INSTALLED) ## Kill workers and a broker under live traffic on Apache Kafka (ten minutes).
+	$(RUN) benchmarks.chaos
 
 simulate: $(INSTALLED) ## Measure error rates and detection delays by simulation (about two hours).
 	$(RUN) benchmarks.simulation

@@ -99,9 +99,9 @@ class Terminal:
         """Send it a signal."""
         os.kill(self.pid, number)
 
-    def wait_for(self, text: str, seconds: float = 30) -> str:
-        """Wait until it has drawn a text: the screen with it."""
-        self._until(lambda: text in self.screen, seconds, f"did not show {text!r}")
+    def wait_for(self, *texts: str, seconds: float = 30) -> str:
+        """Wait until it has drawn some texts: the screen with them."""
+        self._until(lambda: all(text in self.screen for text in texts), seconds, f"did not show {texts}")
         return self.screen
 
     def read(self, seconds: float) -> None:

@@ -148,7 +148,7 @@ class Scene:
                 blocks[-1].append(record.value)
         return [encode_json(output) for output in Replay(rollout, partitions).outputs()]
 
-    def verdict(self, rollout: str, seconds: float = 40) -> Verdict:
+    def verdict(self, rollout: str, seconds: float = 60) -> Verdict:
         """Wait for a rollout's final verdict."""
         topic = self.topic("verdicts")
 
@@ -183,7 +183,7 @@ def assert_replay(
     With `whole` nothing follows them; some messages of the log can be left out.
     """
     wanted = scene.replay(rollout, without)
-    told = wait_until(lambda: in_order(scene.said(rollout.id)), lambda found: len(found) >= len(wanted))
+    told = wait_until(lambda: in_order(scene.said(rollout.id)), lambda found: len(found) >= len(wanted), 60)
     for number, (one, other) in enumerate(zip(told, wanted, strict=False), start=1):
         assert one == other, f"output {number} is not the replay's"
     assert not whole or len(told) == len(wanted), f"{len(told) - len(wanted)} outputs more than the replay's"

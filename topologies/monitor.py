@@ -78,7 +78,7 @@ def _conf(settings: Settings) -> dict[str, Any]:
         "topic_disable_leader": True,
         "stream_wait_empty": False,
         "broker_session_timeout": settings.session,
-        "broker_heartbeat_interval": min(3.0, settings.session / 3),
+        "broker_heartbeat_interval": min(1.0, settings.session / 3),
         "broker_rebalance_timeout": max(6.0, 2 * settings.session),
         "broker_request_timeout": REQUEST_MS / 1000,
         "broker_commit_interval": 1.0,

@@ -37,7 +37,7 @@ def batches(broker: str, topic: str, goal: int, batch: int) -> Iterator[list[byt
     note("first", messages=0)
     number = 0
     while number < goal:
-        messages = consumer.consume(batch, 1.0)
+        messages = consumer.consume(min(batch, goal - number), 1.0)  # for more than there are it would wait
         number += len(messages)
         yield [message.value() or b"" for message in messages]
     note("read", messages=number)

@@ -68,11 +68,11 @@ class Fleet:
         for member in self._members:
             member.worker.start()
 
-    def hit(self, blow: Blow, away: float, now: float) -> None:
-        """Let a blow hit one that runs; if none does, nothing happens."""
+    def hit(self, blow: Blow, away: float, now: float) -> bool:
+        """Let a blow hit one that runs; false if none does."""
         able = [member for member in self._members if member.back is None and member.worker.running]
         if not able:
-            return
+            return False
         member = self._rng.choice(able)
         self._note(now, blow, member)
         self.counts[blow] += 1
@@ -86,6 +86,7 @@ class Fleet:
             case "leave":
                 threading.Thread(target=self._leave, args=(member,)).start()
         member.back = now + away
+        return True
 
     def tend(self, now: float) -> None:
         """Bring back who is due, and note who ended by itself."""

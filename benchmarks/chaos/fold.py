@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.chaos.spoken import Said, Spoken
-from benchmarks.chaos.traffic import MEANT
 from stream.condense.ahead import reject_ahead
 from stream.formats.native import decode
 from stream.monitor import advance
@@ -87,17 +86,6 @@ def unusable(log: Log) -> set[tuple[int, int]]:
         decoded = reject_ahead(decode([one.value or b"" for one in records]), [one.timestamp for one in records])
         found |= {(records[fault.position].partition, records[fault.position].offset) for fault in decoded.faults}
     return found
-
-
-def arrived_late(log: Log, allowed_ms: int) -> int:
-    """How many records came more than `allowed_ms` after their time, though they were not meant to."""
-    late = 0
-    for records in log.values():
-        decoded = decode([one.value or b"" for one in records])
-        for position, time in zip(decoded.positions, decoded.times.tolist(), strict=True):
-            one = records[position]
-            late += one.timestamp - time > allowed_ms and MEANT.encode() not in (one.value or b"")
-    return late
 
 
 def _blocks(records: Sequence[Incoming]) -> Iterator[list[bytes]]:

@@ -11,6 +11,7 @@ from tests.broker_helpers import Broker
 APART = 8.0
 """Seconds at least between the end of a fault and the next one: brokers may take their time to come back."""
 
+
 class Outages(threading.Thread):
     """Plays faults, one after the other.
 
@@ -25,6 +26,8 @@ class Outages(threading.Thread):
         self._broker, self._faults, self._begin = broker, faults, begin
         self.events: list[Event] = []
         """What happened."""
+        self.away: list[float] = []
+        """How long each fault lasted, until the broker answered again, in seconds."""
         self.error: BaseException | None = None
         """Why a fault could not be played."""
 
@@ -34,7 +37,9 @@ class Outages(threading.Thread):
         try:
             for fault in self._faults:
                 time.sleep(max(0.0, max(due, self._begin + fault.at) - time.time()))
+                began = time.time()
                 self._play(fault)
+                self.away.append(time.time() - began)
                 due = time.time() + APART
         except (Exception, AssertionError) as error:
             self.error = error

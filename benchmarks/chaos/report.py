@@ -62,14 +62,15 @@ def table(results: Sequence[Result]) -> str:
 def findings(result: Result) -> str:
     """What was found, with examples."""
     proof = result.proof
-    return "\n".join(
+    void = f"void: {result.excuse} samples came when the clock had closed their panes\n" if result.void else ""
+    return void + "\n".join(
         f"{number} {kind}:\n" + "".join(f"  {example}\n" for example in proof.examples[kind])
         for kind, number in proof.wrong.items()
     )
 
 
 def _verdict(result: Result) -> str:
-    return "PASS" if result.passed else "FAIL"
+    return "PASS" if result.passed else "VOID" if result.void else "FAIL"
 
 
 def _blows(result: Result) -> str:
@@ -80,7 +81,8 @@ def _blows(result: Result) -> str:
 
 
 def _faults(result: Result) -> str:
-    return " ".join(map(str, result.run.faults)) or "none"
+    pairs = zip(result.run.faults, result.away, strict=False)
+    return ", ".join(f"{fault} ({away:.0f} s)" for fault, away in pairs) or "none"
 
 
 def _silences(result: Result) -> str:

@@ -13,6 +13,7 @@ APPS = ("cart", "search", "pay", "mail", "auth", "batch")
 FAULTY, IDLE = "cart", "batch"
 """The app whose canary becomes slow, and the one that is idle half of the time."""
 STOP = "The release was called off."
+PANE_MS = 1000
 
 _METRICS: list[dict[str, Any]] = [
     {"name": LATENCY, "tolerate": "10%", "critical": True},
@@ -23,7 +24,7 @@ _METRICS: list[dict[str, Any]] = [
 _USUAL: dict[str, Any] = {
     "baseline": {"version": BASELINE},
     "canary": {"version": CANARY},
-    "pane": "1s",
+    "pane": f"{PANE_MS}ms",
     "warmup": "2s",
     "n_min": 5,
     "deadline": None,
@@ -51,7 +52,7 @@ def starts(begin_ms: int, seconds: float, ahead: float) -> list[Start]:
         seconds: how long it lasts.
         ahead: seconds between a record and its `from`, where the traffic runs already.
     """
-    first, middle = _pane(begin_ms + 1000), 0.35 * seconds
+    first, middle = _pane(begin_ms + PANE_MS), 0.35 * seconds
     lenient = [_METRICS[0] | {"promote": "60%"}, *_METRICS[1:3]]
     strict = [_METRICS[0] | {"promote": "11%"}, _METRICS[1]]
     deadline, bake = f"{round(0.75 * seconds)}s", f"{round(0.5 * seconds)}s"
@@ -72,4 +73,4 @@ def _rollout(name: str, app: str, from_: Instant, **policy: Any) -> Rollout:
 
 
 def _pane(ms: float) -> Instant:
-    return Instant(int(ms) // 1000 * 1000)
+    return Instant(int(ms) // PANE_MS * PANE_MS)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -12,18 +13,19 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.chaos import topics
+from benchmarks.chaos.excuse import came_after_the_clock, came_late
 from benchmarks.chaos.feed import Fed, Orders
 from benchmarks.chaos.fleet import Fleet
-from benchmarks.chaos.fold import arrived_late, fold, source_log, stopped_behind, unusable
+from benchmarks.chaos.fold import fold, source_log, stopped_behind, unusable
 from benchmarks.chaos.outages import Outages
-from benchmarks.chaos.plan import Hit, Run
+from benchmarks.chaos.plan import Run
 from benchmarks.chaos.proof import prove, prove_latest, prove_letters, prove_registry
 from benchmarks.chaos.result import Result
-from benchmarks.chaos.rollouts import STOP, Start, starts
+from benchmarks.chaos.rollouts import PANE_MS, STOP, Start, starts
 from benchmarks.chaos.silence import silences
 from benchmarks.chaos.spoken import read_outputs
 from stream.adapters.child import tied
-from stream.adapters.topics import DEAD_LETTER, ROLLOUTS, TELEMETRY, VERDICTS_LATEST, Topic
+from stream.adapters.topics import DEAD_LETTER, PARTIALS, ROLLOUTS, TELEMETRY, VERDICTS_LATEST, Topic
 from stream.registry import Registration
 from tests.broker_helpers import Broker, Incoming
 from tests.worker_helpers import ROOT
@@ -107,20 +109,18 @@ class Chaos:
         """Everything that happens while the traffic flows."""
         outages = Outages(self._broker, self._run.faults, begin)
         outages.start()
-        due = [(hit.at, partial(self._hit, hit)) for hit in self._run.hits()]
-        due += [(at, partial(self._register, one)) for at, one in _records(started)]
-        due.sort(key=lambda one: one[0])
+        hits, records = deque(self._run.hits()), deque(sorted(_records(started), key=lambda one: one[0]))
         while (now := time.time() - begin) < self._run.seconds or outages.is_alive():
-            while due and due[0][0] <= max(now, 0):
-                due.pop(0)[1]()
+            while records and records[0][0] <= max(now, 0):
+                self._register(records.popleft()[1])
+            if hits and hits[0].at <= now and self._fleet.hit(hits[0].blow, hits[0].away, time.time()):
+                hits.popleft()
             self._fleet.tend(time.time())
             time.sleep(TICK)
         self._fleet.events += outages.events
+        self.result.away = outages.away
         if outages.error is not None:
             raise outages.error
-
-    def _hit(self, hit: Hit) -> None:
-        self._fleet.hit(hit.blow, hit.away, time.time())
 
     def _register(self, registrations: list[Registration]) -> None:
         """Write records of the registry, while all else goes on."""
@@ -170,7 +170,11 @@ class Chaos:
         wanted = {one.id for said in result.expected.values() for one in said}
         heard = {one.head.id: one.record.timestamp / 1000 for one in reversed(result.outputs) if one.head.id in wanted}
         result.caught_up = max(heard.values(), default=end) - end
-        result.late = arrived_late(result.log, min(one.policy.lateness.ms for one in rollouts.values()))
+        lateness = min(one.policy.lateness.ms for one in rollouts.values())
+        result.late = came_late(result.log, lateness)
+        if result.proof.wrong:
+            partials = [one for one in self._read(PARTIALS) if one.partition == 0]
+            result.excuse = came_after_the_clock(result.log, partials, PANE_MS, lateness)
 
 
 def _records(started: Sequence[Start]) -> Iterator[tuple[float, list[Registration]]]:

@@ -187,7 +187,7 @@ class Chunk:
 def _fits(kinds: Ints, values: Floats, totals: Floats) -> Flags:
     """Whether numbers can be samples of these kinds, by their codes."""
     fine = np.ones(len(kinds), dtype=bool)
-    for code in np.unique(kinds).tolist():
+    for code in np.flatnonzero(np.bincount(kinds, minlength=1)).tolist():
         chosen = kinds == code
         fine[chosen] = fits(KINDS[code], values[chosen], totals[chosen])
     return fine

@@ -51,17 +51,17 @@ def assign(table: Table, series: Ints, time: Ints, newest: Ints, samples: Ints, 
     """
     index = table.index
     lane, which = table.spread(series)
-    routed = Routed(lane, table.rollout(lane), time[which] // index.pane_ms[table.rollout(lane)], which)
-    kind = table.kind(lane)
+    at, rollout, kind = time[which], table.rollout(lane), table.kind(lane)
+    routed = Routed(lane, rollout, at // index.pane_ms[rollout], which)
     inside = kind >= 0
     outs = [(REFUSALS[~code], kind == code) for code in np.unique(kind[~inside]).tolist()]
-    outs.append(("before_from", inside & (time[which] < index.from_ms[routed.rollout])))
-    outs.append(("after_until", inside & (time[which] >= index.until_ms[routed.rollout])))
+    outs.append(("before_from", inside & (at < index.from_ms[rollout])))
+    outs.append(("after_until", inside & (at >= index.until_ms[rollout])))
     for reason, out in outs:
         if out.any():
             inside &= ~out
-            at = routed.which[out]
-            count(index, routed.rollout[out], time[at], newest[at], samples[at], reason, kept)
+            those = which[out]
+            count(index, rollout[out], at[out], newest[those], samples[those], reason, kept)
     return routed if inside.all() else routed.take(inside)
 
 

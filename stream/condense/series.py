@@ -156,10 +156,12 @@ class Table:
 
     def spread(self, series: Ints) -> tuple[Ints, Ints]:
         """All lanes of these series, and for each the place of its series in the argument."""
-        sizes = self._size.array[series]
+        sizes, starts = self._size.array[series], self._start.array[series]
         which = np.repeat(np.arange(len(series)), sizes)
+        if sizes.max(initial=0) < 2:
+            return self._targets.array[starts[which]], which
         within = np.arange(len(which)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        return self._targets.array[self._start.array[series][which] + within], which
+        return self._targets.array[starts[which] + within], which
 
     def rollout(self, lanes: Ints) -> Ints:
         """The places of the lanes' rollouts in the index."""
@@ -243,7 +245,5 @@ def label_values(
     >>> label_values({"track": "canary"}, {"track": "stable", "zone": "b"}, ("track", "zone", "pod"))
     ('canary', 'b', None)
     """
-    present = {**(attrs or {}), **(labels or {})}
-    return tuple(
-        value if value is not None and len(value) <= LABEL_LIMIT else None for value in map(present.get, names)
-    )
+    present = map({**(attrs or {}), **(labels or {})}.get, names)
+    return tuple(value if value is not None and len(value) <= LABEL_LIMIT else None for value in present)

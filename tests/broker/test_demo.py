@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from stream.adapters.embedded_broker import LOOPBACK
 from stream.adapters.topics import TOPICS
 from stream.adapters.traffic import Fault
 from tests.broker_helpers import Broker, wait_until
+from tests.demo_recording import play, recorded, shape
 from tests.pty_helpers import Terminal
 from tests.worker_helpers import CANARY, ROOT, StartWorker, lives, run_canary
 
@@ -106,22 +108,28 @@ def test_both_endings_beside_each_other(env: Mapping[str, str]) -> None:
     assert nothing_left(env)
 
 
-@pytest.mark.parametrize(
-    ("fault", "alert", "ending"),
-    [
-        ("one-instance", "instance outlier", "– inconclusive"),
-        ("silence", "no data", "– inconclusive"),
-        ("errors", "divergence", "✗ abort"),
-        ("leak", "divergence", "✗ abort"),
-    ],
-)
-def test_each_fault(env: Mapping[str, str], fault: Fault, alert: str, ending: str) -> None:
-    done = run_canary("demo", "--seed", "2", "--fault", fault, env=env, seconds=150)
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    in_order(lines_of(done), ("demo", "Fault: "), (alert, ""), ("verdict", ending))
-    verdicts = [words for about, words in lines_of(done) if about == "verdict"]
-    assert not any("promote" in words.split("  ")[0] for words in verdicts)
-    assert ("rollback: " in done.stdout) == ("abort" in ending)
+FAULTS: Mapping[Fault, tuple[str, str]] = {
+    "one-instance": ("instance outlier", "– inconclusive"),
+    "errors": ("divergence", "✗ abort"),
+    "silence": ("no data", "– inconclusive"),
+    "leak": ("divergence", "✗ abort"),
+}
+"""The alert and the ending of each that the other tests do not show."""
+
+
+def test_each_fault_ends_as_announced(env: Mapping[str, str]) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        calls = {
+            fault: pool.submit(run_canary, "demo", "--seed", "2", "--fault", fault, env=env, seconds=150)
+            for fault in FAULTS
+        }
+        found = {fault: call.result() for fault, call in calls.items()}
+    for fault, done in found.items():
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        alert, ending = FAULTS[fault]
+        in_order(lines_of(done), ("demo", "Fault: "), (alert, ""), ("verdict", ending))
+        assert ("rollback: " in done.stdout) == ("abort" in ending)
+        assert "promote  " not in done.stdout
 
 
 def test_on_a_given_broker_its_topics_go(broker: Broker, env: Mapping[str, str]) -> None:
@@ -155,6 +163,15 @@ def test_where_worker_and_hooks_run_elsewhere(
     assert "Webhook" not in done.stdout
     with broker.admin() as admin:
         assert {topic.name(prefix) for topic in TOPICS} <= set(admin.list_topics())
+
+
+def test_a_port_in_use(env: Mapping[str, str]) -> None:
+    with socket.create_server((LOOPBACK, 0)) as server:
+        address = f"{LOOPBACK}:{server.getsockname()[1]}"
+        done = run_canary("demo", "--listen", address, env=env)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"canary: {address}: cannot listen there: Address already in use\n"
+    assert nothing_left(env)
 
 
 class Demo:
@@ -195,8 +212,17 @@ class Demo:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc, to find what the demo has started")
-@pytest.mark.parametrize("words", ["Embedded broker at", "20 instances of checkout report", "verdict"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("words", "number"),
+    [
+        ("Embedded broker at", signal.SIGINT),
+        ("20 instances of checkout report", signal.SIGINT),
+        ("verdict", signal.SIGINT),
+        ("verdict", signal.SIGTERM),
+        ("Embedded broker at", signal.SIGKILL),
+        ("verdict", signal.SIGKILL),
+    ],
+)
 def test_nothing_keeps_running(env: Mapping[str, str], words: str, number: signal.Signals) -> None:
     demo = Demo(env)
     demo.wait_for(words)
@@ -211,26 +237,31 @@ def test_nothing_keeps_running(env: Mapping[str, str], words: str, number: signa
 
 def test_it_is_live_in_a_terminal_and_tells_it_all_at_the_end(env: Mapping[str, str]) -> None:
     with Terminal([*CANARY, "demo", "--seed", "6"], env, size=(40, 100)) as terminal:
-        terminal.wait_for("... fault in ", 60)
-        terminal.wait_for("· CONTINUE", 60)
-        shown = terminal.wait_for("✗ ABORT", 60)
+        terminal.wait_for("... fault in ", seconds=60)
+        terminal.wait_for("· CONTINUE", seconds=60)
+        shown = terminal.wait_for("✗ ABORT", "q quit", seconds=60)
         assert "Fault: requests to 2.4.1" in shown
-        assert "METRIC                 STATE" in shown
+        assert "METRIC" in shown
+        assert "▲ worse" in shown
         assert terminal.wait(60) == 0
         assert terminal.restored
         told = terminal.afterwards
-    assert told.startswith(time.strftime("%H:", time.gmtime()) if time.gmtime().tm_min > 2 else "")
-    assert "Embedded broker at" in told.splitlines()[0]
+    assert re.match(r"\d\d:\d\d:\d\d  demo              Embedded broker at", told)
     assert "✗ ABORT  (final) checkout" in told
     assert "As announced, after" in told.splitlines()[-1]
     assert max(map(len, told.splitlines())) <= 100
     assert nothing_left(env)
 
 
+def test_it_goes_as_the_page_shows() -> None:
+    found = [shape(text) for text in play()]
+    assert found == [shape(text) for text in recorded()], "after a change that is meant: python -m tests.demo_recording"
+
+
 def test_ctrl_c_and_q_in_the_live_view(env: Mapping[str, str]) -> None:
     for keys in ("\x03", "q"):
         with Terminal([*CANARY, "demo"], env) as terminal:
-            terminal.wait_for("q quit", 60)
+            terminal.wait_for("q quit", seconds=60)
             terminal.type(keys)
             assert terminal.wait(20) == 130
             assert terminal.restored

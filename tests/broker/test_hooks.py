@@ -424,6 +424,22 @@ def test_what_is_missing_is_told(broker: Broker, make_scene: MakeScene, receiver
     assert done.stderr.count("\n") == 1
 
 
+def test_more_partitions_of_the_record_end_a_runner_that_does_not_read_them(
+    make_scene: MakeScene, broker: Broker, receiver: Receiver
+) -> None:
+    scene = make_scene({"name": "revert", "url": receiver.url})
+    runner = scene.runner()
+    scene.ready(runner)
+    with broker.admin() as admin:
+        admin.create_partitions({scene.actions_topic: 5})
+    assert runner.wait(40) == 1
+    assert "the topic of actions has more partitions than before" in runner.log()
+    runner.start()
+    scene.ready(runner)
+    scene.say(verdict())
+    wait_until(scene.story, lambda story: story == ["revert 1 succeeded"])
+
+
 def test_a_broker_that_goes_away_loses_no_abort(make_scene: MakeScene, broker: Broker, receiver: Receiver) -> None:
     broker.needs("faults")
     scene = make_scene({"name": "revert", "url": receiver.url})

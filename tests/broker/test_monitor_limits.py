@@ -71,7 +71,7 @@ def test_what_cannot_be_used_is_told_and_the_rest_counts(each_broker: Broker, st
     worker = start_worker(scene.env(listen=f"{LOOPBACK}:{port}"))
     assert scene.verdict(rollout.id).verdict == "abort"
 
-    letters = wait_until(lambda: each_broker.read_all(scene.topic("dead-letter")), lambda found: len(found) >= 13)
+    letters = wait_until(lambda: each_broker.read_all(scene.topic("dead-letter")), lambda found: len(found) >= 13, 60)
     about = {one.headers["offset"]: one for one in letters if one.headers["topic"] == scene.telemetry.encode()}
     sent = [one for one in each_broker.read_all(scene.telemetry) if one.key == b"key"]
     assert len(about) == len(sent) == len(faults)

@@ -89,11 +89,11 @@ def play(played: Show, start: Callable[[str, str], None]) -> None:
     start(changing, "d")
     played.flow.start()
     begin, listen = played.flow.end / 1000 - SECONDS, played.listener.listen
-    listen(begin + 8)
+    listen(begin + 6)
     move(played, lambda: start(changing, "e"))
-    listen(begin + 16)
+    listen(begin + 17)
     move(played, lambda: played.codes.update(d=played.workers["d"].terminate()))
-    listen(begin + 24)
+    listen(begin + 28)
     move(played, lambda: start(changing, "f"))
     listen(played.flow.end / 1000 + 9)
     played.flow.join(30)
@@ -129,11 +129,14 @@ def test_everything_is_what_the_replay_says(show: Show, monitor: str, name: str)
 def test_a_partition_without_traffic_holds_nothing_back(show: Show, monitor: str) -> None:
     scores = show.listener.of(show.scenes[monitor], "watched", Score)
     lateness = show.watched.policy.lateness.ms
-    delays = sorted(at - (score.at + lateness) / 1000 for at, score in scores if score.at < show.flow.end)
-    print(f"{monitor}: scores came {median(delays):.3f} s after their pane could be closed, {delays[-1]:.3f} s at most")
+    delays = [at - (score.at + lateness) / 1000 for at, score in scores if score.at < show.flow.end]
     assert len(delays) > 20
-    assert delays[0] >= 0
-    assert median(delays) < SLACK
+    settled = delays[len(delays) // 2 :]
+    print(
+        f"{monitor}: scores came {median(settled):.3f} s after their pane could be closed, {max(settled):.3f} s at most"
+    )
+    assert min(delays) >= 0
+    assert median(settled) < SLACK
 
 
 @pytest.mark.parametrize("monitor", MONITORS)
@@ -150,6 +153,7 @@ def test_workers_that_come_and_go_leave_no_long_silence(show: Show) -> None:
     assert show.codes == dict.fromkeys("abcdef", 0)
     scores = [at for at, _ in show.listener.of(show.scenes[MONITORS[2]], "watched", Score)]
     for moment, what in zip(show.moved, ("joined", "left", "joined"), strict=True):
-        around = [later - earlier for earlier, later in pairwise(scores) if earlier < moment + 8 and later > moment]
-        print(f"a worker {what}: scores were {max(around):.1f} s apart")
-        assert max(around) < 10 + 2 * show.broker.session
+        after = pairwise([moment, *(at for at in scores if at > moment)])
+        longest = max(later - earlier for earlier, later in after if earlier < moment + 10)
+        print(f"a worker {what}: scores were {longest:.1f} s apart at most")
+        assert longest < 10 + 2 * show.broker.session

@@ -40,7 +40,7 @@ def test_the_broker_is_killed_and_comes_back(broker: Broker, start_worker: Start
     flow = Flow(scene, scene.begin + 38_000, 8, "none")
     flow.start()
     worker = start_worker(scene.env())
-    wait_until(lambda: judged(scene), bool)
+    wait_until(lambda: judged(scene), bool, 60)
     flow.join()
     broker.kill()
     began = time.monotonic()
@@ -77,7 +77,7 @@ def test_topics_are_deleted_under_it(broker: Broker, start_worker: StartWorker) 
     flow.start()
     workers = {part: start_worker(scene.env()) for part, scene in scenes.items()}
     for part in ("partials", "states"):
-        wait_until(lambda: judged(scenes[part]), bool)  # noqa: B023  # at once
+        wait_until(lambda: judged(scenes[part]), bool, 60)  # noqa: B023  # at once
     with broker.admin() as admin:
         admin.delete_topics([scene.topic(part) for part, scene in scenes.items()])
     began = time.monotonic()

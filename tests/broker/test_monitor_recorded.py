@@ -54,7 +54,7 @@ def test_recordings_are_judged_as_in_a_replay(broker: Broker, start_worker: Star
     start_worker(scene.env())
     for dose, verdict in DOSES.items():
         if verdict == "abort":
-            assert scene.verdict(rollouts[dose].id, 60).verdict == "abort"
+            assert scene.verdict(rollouts[dose].id).verdict == "abort"
     for dose, verdict in DOSES.items():
         wanted = assert_replay(scene, rollouts[dose], whole=verdict == "abort")
         assert f'"verdict":"{verdict}"'.encode() in [value for value in wanted if b'"type":"verdict"' in value][-1]

@@ -19,7 +19,7 @@ def test_a_verdict_as_the_replay_gives_it(each_broker: Broker, start_worker: Sta
     worker = start_worker(scene.env())
     verdict = scene.verdict(rollout.id)
     assert (verdict.verdict, verdict.rule) == ("abort", "critical_metric")
-    wait_until(scene.registered, lambda found: found[rollout.id].verdict == "abort")
+    wait_until(scene.registered, lambda found: found[rollout.id].verdict == "abort", 60)
     assert worker.terminate() == 0
 
     wanted = assert_replay(scene, rollout, whole=True)

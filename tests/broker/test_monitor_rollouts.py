@@ -56,7 +56,7 @@ def final(scene: Scene, rollout: str) -> tuple[Verdict, list[Alert]]:
 
 
 def test_thirty_rollouts_of_one_app_at_once(scene: Scene) -> None:
-    wait_until(scene.registered, lambda found: all(found[name].verdict for name in MANY))
+    wait_until(scene.registered, lambda found: all(found[name].verdict for name in MANY), 60)
     told: dict[str, list[Said]] = {name: [] for name in MANY}
     for one in scene.said(*MANY):
         told[one.output.rollout].append(one)
@@ -81,13 +81,13 @@ def test_until_ends_a_rollout(scene: Scene) -> None:
 
 
 def test_stop_ends_a_rollout(scene: Scene) -> None:
-    wait_until(lambda: scene.said("watched"), bool)
+    wait_until(lambda: scene.said("watched"), bool, 60)
     done = run_canary("stop", "watched", "--reason", "The train is late.", env=scene.env())
     assert (done.returncode, done.stderr) == (0, "")
     verdict, _ = final(scene, "watched")
     assert (verdict.verdict, verdict.rule) == ("inconclusive", "stopped")
     assert "The train is late." in verdict.text
-    wait_until(scene.registered, lambda found: found["watched"].verdict == "inconclusive")
+    wait_until(scene.registered, lambda found: found["watched"].verdict == "inconclusive", 60)
     assert_replay(scene, one_of(scene, "watched"))
 
 

@@ -14,6 +14,7 @@ from stream.adapters.security import read_secret
 from stream.adapters.signals import ends_orderly
 from stream.adapters.traffic import Fault
 from stream.errors import CanaryError
+from stream.excerpt import excerpt
 from topologies.broker_flags import SettingsFile, read_settings
 
 CANARY = (sys.executable, "-P", "-c", "from topologies.command import main; main()")
@@ -54,9 +55,13 @@ def demo(  # noqa: PLR0913, PLR0917  # an argument for each option
     from stream.adapters.demo.act import Part, play  # noqa: PLC0415  # loads kafka-python
     from stream.adapters.demo.stage import Wish, set_up  # noqa: PLC0415
 
+    if broker is None and not monitor:
+        raise typer.BadParameter("name the broker of the worker too, by --broker", param_hint="--no-monitor")
+    if secret_file is not None and monitor:
+        raise typer.BadParameter("only with --no-monitor: here the hooks get a secret", param_hint="--secret-file")
     given = read_settings(broker, settings) if broker is not None else None
     secret = read_secret(secret_file, "--secret-file") if secret_file is not None else None
-    wish = Wish(given, prefix, monitor, listen, secret)
+    wish = Wish(given, prefix, monitor, _address(listen), secret)
     console = Console(highlight=False, emoji=False, markup=False)
     live = sys.stdout.isatty() and not console.is_dumb_terminal
     chosen = seed if seed is not None else random.randrange(1_000_000)
@@ -71,3 +76,13 @@ def demo(  # noqa: PLR0913, PLR0917  # an argument for each option
     if short is not None:
         raise CanaryError(f"the demo did not end as announced: {short} (seed {part.seed})")
     console.print(f"\nAs announced, after {time.monotonic() - began:.0f} s.")
+
+
+def _address(text: str | None) -> tuple[str, int] | None:
+    """A host and a port."""
+    if text is None:
+        return None
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise typer.BadParameter(f"must be host:port; got {excerpt(text)}", param_hint="--listen")
+    return host.strip("[]"), int(port)

@@ -73,7 +73,7 @@ def _tell_changes(inbox: Inbox, ticker: Ticker, console: Console) -> None:
     for news in _coming(inbox):
         now = time.time_ns() // 1_000_000
         for line in ticker.take(news, now) if news is not None else ticker.look(now):
-            console.print(line, soft_wrap=True)
+            console.print(line.text, soft_wrap=True)
 
 
 def _coming(inbox: Inbox) -> "Iterator[News | None]":

@@ -23,11 +23,11 @@ from stream.adapters.terminal.navigation import Navigation
 from stream.adapters.terminal.news import News
 from stream.adapters.terminal.rollout_page import BAR_FROM, SPAN_FROM, action_words
 from stream.adapters.terminal.screen import Screen
-from stream.adapters.terminal.ticker import Ticker, folded, line
+from stream.adapters.terminal.ticker import Line, Ticker, folded, line
 from stream.adapters.traffic import Fault, Traffic
 from stream.words import clock
 
-NOTES = 4
+NOTES = 3
 """So many of the newest steps stand above the live view."""
 PAUSE = 0.1
 """Seconds between looks where nothing is drawn."""
@@ -61,7 +61,7 @@ class Audience:
     def __init__(self, console: Console, stage: Stage, board: Board, show: Show, *, live: bool) -> None:
         self._console, self._stage, self._board, self._show, self._live = console, stage, board, show, live
         self._ticker = Ticker(console, board)
-        self._lines: list[Text] = []
+        self._lines: list[Line] = []
 
     def watch(self, inbox: Inbox) -> None:
         """Show it until it is over.
@@ -81,8 +81,8 @@ class Audience:
         screen = Screen(self._console, self._board, page, notes=self._notes, take=self._take)
         if screen.run(inbox, self._look):
             raise KeyboardInterrupt
-        for kept in self._lines:
-            for one in folded(self._console, kept):
+        for kept in sorted(self._lines, key=lambda told: told.at):
+            for one in folded(self._console, kept.text):
                 self._console.print(one, soft_wrap=True)
 
     def _look(self) -> bool:
@@ -100,10 +100,10 @@ class Audience:
             self._tell(told)
         return True
 
-    def _tell(self, told: Text) -> None:
+    def _tell(self, told: Line) -> None:
         self._lines.append(told)
         if not self._live:
-            self._console.print(told, soft_wrap=True)
+            self._console.print(told.text, soft_wrap=True)
 
     def _notes(self) -> Iterator[Text]:
         """What stands above the live view."""

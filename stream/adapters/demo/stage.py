@@ -36,8 +36,8 @@ class Wish:
     """Of the topics; on a given broker a fresh one by default, whose topics are deleted at the end."""
     monitor: bool = True
     """Whether to run a worker and the hooks; else they run elsewhere."""
-    listen: str | None = None
-    """`host:port` where hooks can roll back and promote; a free port of loopback by default, and none where the hooks
+    listen: tuple[str, int] | None = None
+    """Host and port where hooks can roll back and promote; a free port of loopback by default, and none where the hooks
     run elsewhere."""
     secret: str | None = None
     """`whsec_...` that such calls must be signed with, where the hooks run elsewhere."""
@@ -95,8 +95,7 @@ def set_up(wish: Wish, canary: Sequence[str], environment: Mapping[str, str]) ->
         secret = _made_secret() if wish.monitor and sys.platform == "linux" else wish.secret
         receiver = None
         if wish.monitor or wish.listen is not None:
-            host, _, port = (wish.listen or f"{LOOPBACK}:0").rpartition(":")
-            receiver = stack.enter_context(Receiver(host.strip("[]"), int(port), secret))
+            receiver = stack.enter_context(Receiver(*(wish.listen or (LOOPBACK, 0)), secret))
         grace = GRACE_EMBEDDED if wish.given is None else GRACE
         children = stack.enter_context(Children(canary, grace))
         there = "a worker and the hook runner start" if wish.monitor else "worker and hooks run elsewhere"
@@ -114,13 +113,13 @@ def _broker(stack: ExitStack, wish: Wish) -> tuple[Settings, str]:
         group, telemetry = f"{prefix}-monitor", (TELEMETRY.name(prefix),)
         settings = replace(wish.given, prefix=prefix, group=group, telemetry=telemetry)
         return settings, f"Broker at {', '.join(settings.brokers)}, topics {prefix}.*"
+    named = {"CANARY_PREFIX": wish.prefix} if wish.prefix is not None else {}
+    settings = Settings.read({"CANARY_BROKER": LOOPBACK, "CANARY_SESSION": SESSION, **named})
     try:
         broker = stack.enter_context(EmbeddedBroker())
     except CanaryError as error:
         raise CanaryError(f"{error}; or name a broker: canary demo --broker HOST:PORT") from None
-    named = {"CANARY_PREFIX": wish.prefix} if wish.prefix is not None else {}
-    settings = Settings.read({"CANARY_BROKER": broker.bootstrap, "CANARY_SESSION": SESSION, **named})
-    return settings, f"Embedded broker at {broker.bootstrap}"
+    return replace(settings, brokers=(broker.bootstrap,)), f"Embedded broker at {broker.bootstrap}"
 
 
 def _variables(settings: Settings, environment: Mapping[str, str], *, embedded: bool) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
@@ -187,5 +188,6 @@ async def _guarded(hook: Hook, call: Call) -> Outcome:
     try:
         return await hook.fire(call)
     except Exception as error:
-        logger.exception("hook %s is broken", hook.target)
+        place = traceback.extract_tb(error.__traceback__)[-1]  # its text might hold what nobody should read
+        logger.error("%s: %s at %s:%d", hook.target, type(error).__name__, place.filename, place.lineno or 0)
         return Outcome(False, f"The hook itself is broken: {type(error).__name__}.", passing=True)

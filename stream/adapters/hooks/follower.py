@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -75,22 +76,18 @@ class Follower:
                 self.on_switch()
 
 
-class _reader:  # used like a function
-    """A consumer at given positions, open within `async with`."""
-
-    def __init__(self, settings: Settings, positions: dict[TopicPartition, int]) -> None:
-        self._consumer = open_reader(settings)
-        self._positions = positions
-
-    async def __aenter__(self) -> Any:
-        await self._consumer.start()
-        self._consumer.assign(list(self._positions))
-        for partition, position in self._positions.items():
-            self._consumer.seek(partition, position)
-        return self._consumer
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._consumer.stop()
+@asynccontextmanager
+async def _reader(settings: Settings, positions: Mapping[TopicPartition, int]) -> AsyncIterator[Any]:
+    """A consumer that goes on at given positions."""
+    consumer = open_reader(settings)
+    await consumer.start()
+    try:
+        consumer.assign(list(positions))
+        for partition, position in positions.items():
+            consumer.seek(partition, position)
+        yield consumer
+    finally:
+        await consumer.stop()
 
 
 async def _all_at_end(consumer: Any, partitions: Sequence[TopicPartition]) -> bool:

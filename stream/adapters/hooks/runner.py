@@ -63,14 +63,12 @@ class Runner:
         """Take batches of verdicts."""
         async for event in stream.events():
             tp, generation = event.message.tp, event.message.generation_id
-            if self._is_past(generation):
-                continue  # it will be read again from the commit
-            if generation != self._generation:
+            if generation != self._generation and not self._is_past(generation):
                 await self._follower.ready.wait()
                 await self._follower.catch_up()
-                if self._is_past(generation):
-                    continue
                 self._generation, self._progress = generation, {}
+            if self._is_past(generation):
+                continue  # it will be read again from the commit
             for record in event.value:
                 await self._begin(tp, generation, record)
 

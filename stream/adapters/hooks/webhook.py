@@ -11,7 +11,7 @@ from yarl import URL
 
 from stream import __version__
 from stream.adapters.hooks.call import Call
-from stream.adapters.hooks.guard import Forbidden, Guard
+from stream.adapters.hooks.guard import Forbidden, Guard, check_host
 from stream.adapters.hooks.signature import Secret
 from stream.errors import CanaryError
 from stream.hooks.host import without_query
@@ -56,7 +56,7 @@ class Webhook:
             return refused(str(error))
         try:
             headers = self._headers(message_id(call.verdict.id, self._rule.name), call.at // 1000, body)
-            self._guard.check(self._url.raw_host or "")
+            check_host(self._url.raw_host or "", self._hosts)
             async with self._open().post(self._url, data=body, headers=headers, allow_redirects=False) as response:
                 return of_status(response.status, _wait_ms(response.headers.get("Retry-After", ""), call.at))
         except Forbidden as error:
@@ -76,14 +76,10 @@ class Webhook:
         if session is not None:
             await session.close()
 
-    @property
-    def _guard(self) -> Guard:
-        return Guard(self._hosts)
-
     def _open(self) -> aiohttp.ClientSession:
         """The session: each call has a connection of its own, as one that was left open may be dead by then."""
         if self._session is None:
-            connector = aiohttp.TCPConnector(resolver=self._guard, use_dns_cache=False, force_close=True)
+            connector = aiohttp.TCPConnector(resolver=Guard(self._hosts), use_dns_cache=False, force_close=True)
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),

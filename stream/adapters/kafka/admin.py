@@ -18,6 +18,9 @@ from stream.errors import SourceError
 MOST_REPLICAS = 3
 """Copies of a partition, where there are so many brokers."""
 
+WAIT_MS = 30_000
+"""How long a new topic may take until every broker knows it."""
+
 
 @dataclass(frozen=True)
 class NewTopic:
@@ -129,7 +132,7 @@ def _create(admin: KafkaAdminClient, topics: Iterable[NewTopic]) -> None:
         if error not in (kafka.NoError, kafka.TopicAlreadyExistsError):
             why = topic.get("error_message") or error.__name__
             raise SourceError(f"{topic['name']}: the broker does not create it: {why.rstrip('.')}")
-    admin.wait_for_topics(list(wanted))
+    admin.wait_for_topics(list(wanted), timeout_ms=WAIT_MS)
 
 
 def _described(admin: KafkaAdminClient, names: Iterable[str]) -> dict[str, Any]:

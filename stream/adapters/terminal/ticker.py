@@ -1,6 +1,7 @@
 """What changes, a line each: for pipes, logs, and terminals that cannot be drawn on."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.text import Text
@@ -21,6 +22,15 @@ HELD = 3
 """Panes for which a metric keeps its state until that is told: what comes and goes is not."""
 
 
+class Line(NamedTuple):
+    """Something that is told."""
+
+    at: int
+    """When it happened, milliseconds UTC."""
+    text: Text
+    """The line."""
+
+
 class Ticker:
     """Tells what is new on a board, as it takes it in.
 
@@ -35,7 +45,7 @@ class Ticker:
         self._held: dict[tuple[str, str], tuple[str, int]] = {}
         self._told: dict[tuple[str, str], str] = {}
 
-    def take(self, news: News, now: int) -> Iterator[Text]:
+    def take(self, news: News, now: int) -> Iterator[Line]:
         """Take one piece of news in; its lines, none where nothing changes.
 
         Args:
@@ -66,7 +76,7 @@ class Ticker:
             case Alert() | Verdict() | Action() if not first:
                 yield self._event(news)
 
-    def look(self, now: int) -> Iterator[Text]:
+    def look(self, now: int) -> Iterator[Line]:
         """Lines about rollouts of which the monitor has fallen silent, or speaks again. To be asked now and then.
 
         Args:
@@ -82,7 +92,7 @@ class Ticker:
                 self._silent.discard(card.id)
                 yield self._line(now, card.id, "silence", Text("over" if not card.ended else "over: it has ended"))
 
-    def _relabelled(self, found: Divergence, *, first: bool) -> Iterator[Text]:
+    def _relabelled(self, found: Divergence, *, first: bool) -> Iterator[Line]:
         """A metric whose state has changed, and stays so."""
         key = found.rollout, found.metric
         state, panes = self._held.get(key, ("", 0))
@@ -98,7 +108,7 @@ class Ticker:
             words = Text.assemble(labelled(self._console, LABELS, found.state), "  ", self._read(found.text))
             yield self._line(found.at, found.rollout, "metric", words)
 
-    def _registered(self, news: Registered, *, new: bool, stopped: bool) -> Iterator[Text]:
+    def _registered(self, news: Registered, *, new: bool, stopped: bool) -> Iterator[Line]:
         registration = news.registration
         if registration is None:
             return
@@ -111,7 +121,7 @@ class Ticker:
         elif registration.stopped is not None and not stopped:
             yield self._line(news.at, rollout.id, "stop", Text(self._read(registration.stopped)))
 
-    def _event(self, news: Alert | Verdict | Action) -> Text:
+    def _event(self, news: Alert | Verdict | Action) -> Line:
         match news:
             case Action():
                 return self._line(news.at, news.rollout, "hook", Text(self._read(action_words(news))))
@@ -121,14 +131,14 @@ class Ticker:
         kind, style = news.kind.replace("_", " "), "bold yellow" if news.status == "firing" else "dim"
         return self._line(news.at, news.rollout, kind, Text(self._read(news.text)), style)
 
-    def _summary(self, card: Card, now: int) -> Text:
+    def _summary(self, card: Card, now: int) -> Line:
         """How a rollout stands at the beginning."""
         if card.silent(now) is not None:
             self._silent.add(card.id)
         words = Text.assemble(labelled(self._console, STATES, card.state), "  ", self._read(why(card, now)))
         return self._line(card.newest.at if card.newest is not None else now, card.id, "state", words)
 
-    def _line(self, at: int, rollout: str | None, kind: str, words: Text, style: str = "") -> Text:
+    def _line(self, at: int, rollout: str | None, kind: str, words: Text, style: str = "") -> Line:
         """A line; with the rollout's id where it may be any."""
         which = f"{rollout}  " if rollout is not None and self._board.only is None else ""
         return line(at, kind, words, style, which)
@@ -137,9 +147,9 @@ class Ticker:
         return readable(self._console, text)
 
 
-def line(at: int, kind: str, words: Text, style: str = "", which: str = "") -> Text:
+def line(at: int, kind: str, words: Text, style: str = "", which: str = "") -> Line:
     """A line: the time, the rollout where it may be any, what it is about, and what there is to say."""
-    return Text.assemble((clock(at), "dim"), "  ", which, (f"{kind:<17}", style), " ", words)
+    return Line(at, Text.assemble((clock(at), "dim"), "  ", which, (f"{kind:<17}", style), " ", words))
 
 
 def folded(console: Console, told: Text) -> Iterator[Text]:

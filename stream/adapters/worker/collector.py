@@ -12,6 +12,5 @@ THRESHOLDS = (100_000, 20, 10)
 
 async def collect_rarely() -> None:
     """Leave alone what has been loaded, and look at the rest rarely. To be called once, when a worker has started."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)

@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 from operator import attrgetter
+from time import monotonic
 from time import time as clock
 from typing import Any
 
@@ -26,6 +27,10 @@ from stream.wire import encode_json
 
 TICK = 0.01
 """Seconds between two looks at what is due."""
+MANY = 2_000
+"""Records of a batch that has more behind it: the worker catches up, and rows that are sent now change again soon."""
+PATIENCE = 0.1
+"""Seconds that a due time waits after such a batch, unless the chunk is over."""
 MOST_CHUNKS = 8
 """Chunks of a partition that wait for the broker before the partition waits for them."""
 _value, _timestamp = attrgetter("value"), attrgetter("timestamp")
@@ -43,6 +48,8 @@ class _Feed:
     told: int = -1
     """The time that was told last."""
     flushing: bool = False
+    catching_up: float = 0.0
+    """Monotonic seconds until which what falls due waits for the end of the chunk."""
     room: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -126,6 +133,7 @@ class Condenser:
         now = int(clock() * 1000)
         block = _block(records, now)
         faults = feed.log.add(block)
+        feed.catching_up = monotonic() + PATIENCE if len(records) >= MANY else 0.0
         if faults:
             found = letters(self._layout.dead_letter, tp, records, faults)
             feed.letters += found
@@ -137,6 +145,8 @@ class Condenser:
     def _is_due(self, tp: TP, feed: _Feed) -> bool:
         if feed.letters or feed.failures or feed.log.over:
             return True
+        if monotonic() < feed.catching_up:
+            return False
         return self._registry.change.due.between(feed.told, self._time(tp, feed))
 
     def _time(self, tp: TP, feed: _Feed) -> int:

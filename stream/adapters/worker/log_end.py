@@ -9,7 +9,8 @@ from stream.adapters.kafka.credentials import aiokafka_arguments
 from stream.adapters.settings import Settings
 from stream.adapters.worker.patience import make_patient
 
-POLL_MS = 200
+POLL_MS = 20
+"""Milliseconds between two looks whether the end is reached: at the end no record comes to say so."""
 FETCH = 8 << 20
 """Bytes of a partition in one fetch."""
 

@@ -66,6 +66,7 @@ class ObserverStage:
         self._store = StateStore(outbox, layout)
         self._generation = -1
         self._shares: dict[TP, _Share] = {}
+        self._freezing = 0.0  # seconds of this round's checkpoints in which nothing else could run
 
     async def process(self, stream: Any) -> None:
         """Take batches of the log."""
@@ -107,14 +108,13 @@ class ObserverStage:
         wait = self._layout.settings.checkpoint
         while True:
             await asyncio.sleep(wait)
-            began, size = monotonic(), 0
+            began, size, self._freezing = monotonic(), 0, 0.0
             for tp, share in list(self._shares.items()):
                 if share.observer.offset > share.stored:
                     size += await self._checkpoint(tp, share)
-            seconds = monotonic() - began
             if size:
-                self._metrics.checkpointed(size, seconds)
-            wait = max(self._layout.settings.checkpoint, size / BYTES_A_SECOND, SHARE * seconds)
+                self._metrics.checkpointed(size, monotonic() - began)
+            wait = max(self._layout.settings.checkpoint, size / BYTES_A_SECOND, SHARE * self._freezing)
 
     async def _take(self, share: _Share, record: Received) -> None:
         try:
@@ -144,8 +144,9 @@ class ObserverStage:
             names, observer.moved = observer.moved, set()
             states: dict[str, tuple[int, bytes] | None] = {}
             for name in sorted(names):
-                held = observer.rollouts.get(name)
+                began, held = monotonic(), observer.rollouts.get(name)
                 states[name] = None if held is None else (held.offset, freeze(held))
+                self._freezing += monotonic() - began
                 await asyncio.sleep(0)  # freezing takes time; let others work in between
             sent, share.sent = share.sent, []
         await asyncio.gather(*sent)

@@ -510,3 +510,16 @@ def test_an_ended_rollout_with_an_unreadable_state_says_nothing() -> None:
     restarted = damaged(made)
     assert restarted.take(part(0, 5, 0.5, 0), *times(9)) == []
     assert restarted.take(SourceTime("a", second(1) + KEPT_MS)) == [Forgotten("r")]
+
+
+def test_what_a_restored_rollout_holds_is_not_counted_again() -> None:
+    """Its state may be ahead of the record of the partition."""
+    log: list[Message] = [RECORD, part(0, 9, 0.5, 0), part(4, 12, 0.6, 0), part(0, 3, 0.1, 1, source="b"), *times(2)]
+    made = Reader()
+    made.take(*log)
+    assert of(made.said, Score)[-1].counts == {"overlap": 20}
+    fresh = Reader()
+    fresh.observer.rollouts = {"r": thaw(freeze(made.observer.rollouts["r"]))}
+    assert fresh.take(*log) == []
+    assert fresh.observer.rollouts["r"].offset == made.observer.rollouts["r"].offset
+    assert lines(fresh.take(*times(3))) == lines(made.take(*times(3))) != []

@@ -196,3 +196,12 @@ def test_what_is_remembered_of_closed_panes_is_bounded() -> None:
         sizes.append(len(dump(state)))
     assert max(sizes[5:]) < 1.2 * sizes[5]
     assert state.sources["one"].taken == {}
+
+
+def test_late_rows_that_shrink_and_grow_again_are_counted_once() -> None:
+    """A sender died behind the first piece; the next one reads the same chunk again, from its beginning."""
+    state = running(part(0, 5, end(9), orders(7, 1)), ChunkEnd("one", 0, 5, end(9)))
+    receive(PLAN, state, part(5, 9, 7 * PANE, orders(7, 6), more=True))
+    for upto, number in ((6, 2), (8, 5), (9, 6), (10, 7)):
+        receive(PLAN, state, part(5, upto, 7 * PANE, orders(7, number)))
+    assert late_in(state) == {end(9) // PANE: 7}

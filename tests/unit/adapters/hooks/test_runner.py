@@ -1,7 +1,7 @@
 """The runner: which offsets it releases, what it passes over, and what rebalances and its end do."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
 import pytest
@@ -29,10 +29,12 @@ class Follower:
         self.ready = asyncio.Event()
         self.ready.set()
         self.catches = 0
+        self.at_catch: Callable[[], None] = lambda: None
         self.on_switch: Any = None
 
     async def catch_up(self) -> None:
         self.catches += 1
+        self.at_catch()
 
 
 class Hooked(App):
@@ -192,9 +194,44 @@ def test_batches_of_a_former_generation_are_left_alone(clock: Clock) -> None:
         async with Running(Rig(clock, [PAGE])) as running:
             running.stream.put([record(0)], generation=0)
             running.stream.put([record(1, "b")])
-            await until(lambda: running.rig.record)
+            running.stream.put([record(2, "c")], generation=0)
+            running.stream.put([record(3, "d")])
+            await until(lambda: running.released[-1:] == [4])
+            assert sorted(action.rollout for action in running.rig.record) == ["b", "d"]
+
+    asyncio.run(run())
+
+
+def test_a_batch_of_a_former_generation_does_not_make_the_present_one_forget_what_is_under_way(clock: Clock) -> None:
+    async def run() -> None:
+        async with Running(Rig(clock, [PAGE, {"name": "slow", "apps": ["slow"]}])) as running:
+            slow = running.rig.hooks["slow"]
+            slow.gate = asyncio.Event()
+            running.stream.put([record(1, "a", app="slow")])
+            running.stream.put([record(1, "a", app="slow")], generation=0)
+            running.stream.put([record(2, "b")])
+            await until(lambda: "b" in [action.rollout for action in running.rig.record])
             await settle()
-            assert [action.rollout for action in running.rig.record] == ["b"]
+            assert running.released[-1] == 1
+            slow.gate.set()
+            await until(lambda: running.released[-1] == 3)
+            assert running.follower.catches == 1
+
+    asyncio.run(run())
+
+
+def test_a_generation_that_ends_while_the_record_is_read_begins_nothing(clock: Clock) -> None:
+    async def run() -> None:
+        async with Running(Rig(clock, [PAGE])) as running:
+            running.follower.at_catch = running.app.rebalance
+            running.stream.put([record(0)])
+            await until(lambda: running.follower.catches == 1)
+            await settle()
+            assert running.rig.record == []
+            running.follower.at_catch = lambda: None
+            running.stream.put([record(0)])
+            await until(lambda: running.released[-1:] == [1])
+            assert running.follower.catches == 2
 
     asyncio.run(run())
 

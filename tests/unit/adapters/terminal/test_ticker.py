@@ -34,11 +34,11 @@ class Told:
 
     def of(self, told: Iterable[News], now: int = NOW) -> list[str]:
         """The lines of some news."""
-        return [line.plain for one in told for line in self.ticker.take(one, now)]
+        return [line.text.plain for one in told for line in self.ticker.take(one, now)]
 
     def look(self, now: int) -> list[str]:
         """The lines of a look at the clock."""
-        return [line.plain for line in self.ticker.look(now)]
+        return [line.text.plain for line in self.ticker.look(now)]
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def test_ascii_where_there_is_no_more() -> None:
 def test_a_folded_line_says_the_same(width: int) -> None:
     told = Told()
     for one in news():
-        for line in told.ticker.take(one, NOW):
+        for _, line in told.ticker.take(one, NOW):
             parts = list(folded(console_of(width), line))
             assert " ".join(" ".join(part.plain for part in parts).split()) == " ".join(line.plain.split())
             if width >= 60:

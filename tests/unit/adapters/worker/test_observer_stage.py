@@ -218,6 +218,20 @@ async def test_a_checkpoint_waits_for_outputs_that_find_no_room(monkeypatch: pyt
 
 
 @run
+async def test_a_broker_that_was_slow_does_not_put_off_the_next_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with observe(monkeypatch) as made:
+        made.producer.at_once = False
+        made.read(end=40)
+        await until(made.outputs)
+        await asyncio.sleep(0.5)
+        made.producer.at_once = True
+        made.producer.acknowledge()
+        await until(lambda: made.committed == 40)
+        made.read(40)
+        await until(lambda: made.committed == len(LOG), seconds=3)
+
+
+@run
 async def test_batches_of_an_older_generation_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     async with observe(monkeypatch) as made:
         made.read(end=40)
