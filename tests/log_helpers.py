@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from stream.condense.series import Index
 from stream.condense.source_log import Block, Known, SourceLog
-from stream.observe.checkpoint import Stored, freeze, freeze_sources, newest, split, thaw, thaw_sources
-from stream.observe.observer import Effect, Ended, Forgotten, Observer
+from stream.observe.checkpoint import Stored, epoch_after, freeze, freeze_sources, newest, split, thaw, thaw_sources
+from stream.observe.effect import Effect, Ended, Forgotten
+from stream.observe.observer import Observer
 from stream.partial import Message, Partial, Registered, SourceTime
 from stream.policy import MetricRule, Policy
 from stream.quantity import Duration, Instant
@@ -300,11 +301,11 @@ class Reader:
 class Owner:
     """One ownership of a partition of the log: an observer, and the keys of a compacted topic that it alone writes."""
 
-    def __init__(self, topic: dict[bytes, bytes], epoch: str) -> None:
+    def __init__(self, topic: dict[bytes, bytes], chance: str) -> None:
         self.observer = restored(topic)
         self.pending: list[Effect] = []
         """What was said since the last checkpoint."""
-        self._epoch, self._former = epoch, list(topic)
+        self._epoch, self._former = epoch_after(topic, chance), list(topic)
         self._numbers: dict[str, int] = {}
         self._keys: dict[str, set[bytes]] = {}
 

@@ -12,8 +12,8 @@ from stream.partial import Row, RowKey
 from stream.summary import Summary
 from stream.summary.distribution import Distribution
 
-MANY_VALUES = 1 << 20
-"""Values that are kept as they are before they are condensed."""
+MANY_VALUES = 1 << 18
+"""Values that are kept as they are before they are condensed; more would not fit the processor's cache."""
 
 Cell = tuple[int, RowKey]
 

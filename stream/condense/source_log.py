@@ -20,8 +20,8 @@ from stream.rollout import Rollout
 
 CHUNK = 16_384
 """Offsets in a chunk."""
-BLOCK = 4096
-"""Records that are read at once: what fits the processor's cache."""
+BLOCK = 1 << 19
+"""Bytes of records that are read at once: what becomes of them fits the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,11 @@ class SourceLog:
     def add(self, block: Block) -> list[Fault]:
         """Take the next records; return those that cannot be used, by offset. Records that were taken are skipped."""
         faults: list[Fault] = []
-        at = bisect_left(block.offsets, self.upto)
-        while at < len(block.offsets):
+        at, end = bisect_left(block.offsets, self.upto), len(block.offsets)
+        step = max(1, end * BLOCK // max(1, sum(map(len, block.values))))
+        while at < end:
             chunk = self._chunk_for(block.offsets[at])
-            to = bisect_left(block.offsets, self._end(chunk.start), at, min(at + BLOCK, len(block.offsets)))
+            to = bisect_left(block.offsets, self._end(chunk.start), at, min(at + step, end))
             faults += self._add(chunk, block, at, to)
             at = to
         return faults

@@ -3,7 +3,8 @@
 A key is `rollout@epoch/slot/index`. Every restart is an *epoch* with keys of its own, so that compaction cannot keep
 the record of a former owner that was stalled instead of the present owner's. Checkpoints of a rollout take two *slots*
 in turn, and each record says how many there are, so that one complete checkpoint always exists. The partition's own
-record has no rollout in its key. Of complete checkpoints the one that is furthest in the log wins.
+record has no rollout in its key. Of complete checkpoints the one that is furthest in the log wins; of the partition's,
+the one of the newest epoch, because a former owner may write its own while the present one deletes that owner's states.
 """
 
 from collections.abc import Iterable
@@ -89,12 +90,29 @@ def newest(records: Iterable[tuple[bytes, bytes]]) -> dict[str, Stored]:
             found.setdefault((place.partition("@")[0], place), {})[int(index)] = _part(value)
         except (msgspec.MsgspecError, ValueError):
             continue
-    best: dict[str, Stored] = {}
-    for (name, _), parts in found.items():
+    best: dict[str, tuple[int, Stored]] = {}
+    for (name, place), parts in found.items():
         stored = _joined(parts)
-        if stored is not None and (name not in best or stored > best[name]):
-            best[name] = stored
-    return best
+        if stored is not None:
+            turn = 0 if name else _turn(place.partition("@")[2])
+            best[name] = max(best.get(name, (turn, stored)), (turn, stored))
+    return {name: stored for name, (_, stored) in best.items()}
+
+
+def epoch_after(keys: Iterable[bytes], chance: str) -> str:
+    """A name for a new epoch, newer than those of these keys; `chance` tells it from others that begin meanwhile.
+
+    >>> epoch_after([], "f0"), epoch_after([b"shop-1@1-f0/0/0", b"@9-ab/1/0", b"strange"], "cd")
+    ('1-f0', '10-cd')
+    """
+    turns = (_turn(key.decode("utf-8", "replace").partition("@")[2]) for key in keys)
+    return f"{1 + max(turns, default=0)}-{chance}"
+
+
+def _turn(epoch: str) -> int:
+    """The number of an epoch, of its name and what follows it; 0 where there is none."""
+    number = epoch.partition("-")[0]
+    return int(number) if number.isdecimal() and len(number) < 10 else 0
 
 
 def freeze(held: Held) -> bytes:

@@ -5,17 +5,16 @@ again, bit for bit.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from stream.errors import StateError
 from stream.judge.broken import broken
 from stream.monitor import advance, start
+from stream.observe.effect import Effect, Ended, Forgotten
 from stream.observe.held import Held, retired
 from stream.observe.sources import Sources
 from stream.observe.waiting import Waiting
-from stream.outputs import Output
 from stream.pane import goes_on
 from stream.partial import ChunkEnd, Event, Failure, Message, Partial, Registered, SourceTime, Stop, late_start
 from stream.plan import Plan
@@ -36,21 +35,6 @@ UNKNOWN = (
     "Samples were dropped, because this rollout was unknown for too long after they came: the copy of its record was "
     "late. Start it anew."
 )
-
-
-class Ended(NamedTuple):
-    """A rollout is over: the registry must say so, so that nothing feeds it any more."""
-
-    registration: Registration
-
-
-class Forgotten(NamedTuple):
-    """A rollout that is over for long: its records may go."""
-
-    rollout: str
-
-
-Effect = Output | Ended | Forgotten
 
 
 class Observer:

@@ -26,6 +26,9 @@ AHEAD, EARLY, SECONDS = 10, 3, 38
 """Seconds: the rollouts start so far ahead, telemetry so long before them, and flows for so long."""
 SLACK = 1.0
 """Seconds, for a machine that does other things as well."""
+LONGEST = 30.0
+"""Seconds without a score, where two changes follow one another on a busy machine: each takes a rebalance, and 5 s
+until the partition without traffic counts as idle."""
 MONITORS = ("one worker", "two workers", "changing workers")
 
 
@@ -149,11 +152,11 @@ def test_silence_of_all_telemetry_is_an_alert(show: Show, monitor: str) -> None:
     assert alert.at > show.flow.end
 
 
-def test_workers_that_come_and_go_leave_no_long_silence(show: Show) -> None:
+def test_workers_that_come_and_go_end_in_order_and_leave_no_long_silence(show: Show) -> None:
     assert show.codes == dict.fromkeys("abcdef", 0)
     scores = [at for at, _ in show.listener.of(show.scenes[MONITORS[2]], "watched", Score)]
     for moment, what in zip(show.moved, ("joined", "left", "joined"), strict=True):
         after = pairwise([moment, *(at for at in scores if at > moment)])
         longest = max(later - earlier for earlier, later in after if earlier < moment + 10)
         print(f"a worker {what}: scores were {longest:.1f} s apart at most")
-        assert longest < 10 + 2 * show.broker.session
+        assert longest < LONGEST

@@ -68,6 +68,8 @@ def ended_or_told(worker: Worker, topic: str) -> bool:
 
 def test_topics_are_deleted_under_it(broker: Broker, start_worker: StartWorker) -> None:
     """Those that it writes end it, as rows and states cannot be left out; of those that it reads it says so."""
+    if broker.kind == "embedded":
+        pytest.skip("needs a broker that says of a deleted topic that it is gone; the embedded one does not")
     first = Scene(broker)
     scenes = {"partials": first, "states": Scene(broker, first.telemetry)}
     scenes |= {"rollouts": Scene(broker, first.telemetry), "telemetry": Scene(broker)}

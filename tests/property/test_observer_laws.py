@@ -22,12 +22,14 @@ from tests.log_helpers import (
     ROLLOUTS,
     T0,
     Cut,
+    Owner,
     Said,
     decoded,
     log_of,
     observe,
     observe_with_crashes,
     replayed,
+    write,
 )
 
 read = msgspec.json.Decoder(Divergence | Alert | Score | Verdict).decode
@@ -124,6 +126,34 @@ def test_crashes_of_observers_do_not_matter(plain: Said, how: Cut, seed: int, cr
 @given(cuts, seeds, st.integers(1, 12))
 def test_crashes_of_observers_do_not_matter_at_length(plain: Said, how: Cut, seed: int, crashes: int) -> None:
     check(observe_with_crashes(log_of(how), np.random.default_rng(seed), crashes), plain)
+
+
+def test_a_stalled_owner_whose_states_are_deleted_while_it_writes(plain: Said) -> None:
+    """Its own record of the partition comes last, and is further than the present owner's."""
+    log, said, topic = log_of(Cut(seed=3, flush=10)), Said(), dict[bytes, bytes]()
+
+    def read_on(owner: Owner, upto: int) -> None:
+        for offset in range(owner.observer.offset + 1, upto):
+            for effect in owner.observer.take(offset, decoded(log[offset])):
+                said.add(effect)
+
+    stalled = Owner(topic, "a")
+    for upto in (30, 50):
+        read_on(stalled, upto)
+        write(topic, stalled.checkpoint())
+    read_on(stalled, 90)
+    late = stalled.checkpoint()
+    states = [(key, value) for key, value in late if not key.startswith(b"@")]
+    present = Owner(topic, "b")
+    read_on(present, 55)
+    records = present.checkpoint()
+    write(topic, [(key, value) for key, value in records if value is not None])
+    write(topic, states)
+    write(topic, [(key, value) for key, value in records if value is None])
+    write(topic, late[len(states) :])
+    assert len(late) > len(states) > 4
+    read_on(Owner(topic, "c"), len(log))
+    check(said, plain)
 
 
 def test_an_observer_can_be_stored_after_every_message(plain: Said) -> None:

@@ -1,7 +1,5 @@
 """`canary run`: one worker of the monitor, both stages, until it is told to end."""
 
-import typer
-
 from topologies.broker_flags import Broker, SettingsFile, read_settings
 
 
@@ -19,5 +17,4 @@ def run(broker: Broker = None, settings: SettingsFile = None) -> None:
     configure(chosen.log, chosen.log_level)
     around = look_around(chosen)
     monitor = build(chosen, around.partitions, idempotent=around.idempotent)
-    code = Worker(monitor.app, monitor.health, **worker_arguments(chosen)).execute_from_commandline()
-    raise typer.Exit(int(code or 0))
+    Worker(monitor.app, monitor.health, **worker_arguments(chosen)).execute_from_commandline()

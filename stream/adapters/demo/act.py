@@ -43,8 +43,6 @@ class Part:
     """Of the traffic."""
     ahead: float
     """Seconds until the rollout begins."""
-    live: bool
-    """Whether the console can be drawn on."""
 
 
 class Audience:
@@ -114,13 +112,14 @@ class Audience:
             yield from hanging(console, "", "", f"... {countdown}")
 
 
-def play(stage: Stage, part: Part, console: Console, until: float | None = None) -> str | None:
+def play(stage: Stage, part: Part, console: Console, *, live: bool, until: float | None = None) -> str | None:
     """Play it, and tell how it ended.
 
     Args:
         stage: what the demo runs on.
         part: what is played.
         console: where it is shown.
+        live: whether the console can be drawn on.
         until: the time, of `time.monotonic`, up to which traffic goes on after the end.
 
     Returns:
@@ -148,7 +147,7 @@ def play(stage: Stage, part: Part, console: Console, until: float | None = None)
         show = Show(scene, rollout.id, begins, fleet, board, stage.obeyed)
         show.tell("stage", _now(), stage.words)
         with Inbox(partial(listen, stage.settings, rollout.id)) as inbox:
-            Audience(console, stage, board, show, live=part.live).watch(inbox)
+            Audience(console, stage, board, show, live=live).watch(inbox)
         _conclude(console, show)
         while until is not None and time.monotonic() < until:
             stage.check()

@@ -2,7 +2,7 @@
 
 from stream.adapters.topics import ALERTS, DIVERGENCES, ROLLOUTS, SCORES, VERDICTS, VERDICTS_LATEST, Topic
 from stream.adapters.worker.outbox import Record, headers_of
-from stream.observe.observer import Effect, Ended, Forgotten
+from stream.observe.effect import Effect, Ended, Forgotten
 from stream.outputs import Alert, Divergence, Output, Score, Verdict
 from stream.quantity import Instant
 from stream.registry import write_registration

@@ -22,7 +22,8 @@ from stream.adapters.worker.outbox import Future, Outbox
 from stream.adapters.worker.records import Record as Received
 from stream.adapters.worker.state_store import Frozen, StateStore
 from stream.observe.checkpoint import freeze, freeze_sources
-from stream.observe.observer import Effect, Ended, Forgotten, Observer
+from stream.observe.effect import Effect, Ended, Forgotten
+from stream.observe.observer import Observer
 from stream.outputs import Score
 from stream.partial import Message
 from stream.wire import decoder

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stream.codec import dump
 from stream.errors import StateError
 from stream.observe import checkpoint
-from stream.observe.checkpoint import Stored, freeze, freeze_sources, newest, split, thaw, thaw_sources
+from stream.observe.checkpoint import Stored, epoch_after, freeze, freeze_sources, newest, split, thaw, thaw_sources
 from stream.observe.held import Held, retired
 from stream.observe.sources import Sources
 from stream.partial import ChunkEnd, SourceTime
@@ -81,6 +81,26 @@ def test_the_furthest_wins_whoever_wrote_last() -> None:
     assert newest(topic.items()) == {"r": Stored(90, 0, b"new")}
     write(topic, split("r", "new", Stored(90, 1, b"newer")))
     assert newest(topic.items()) == {"r": Stored(90, 1, b"newer")}
+
+
+def test_of_the_partition_the_newest_epoch_wins() -> None:
+    """A stalled owner was further, but what it wrote of the rollouts may be deleted."""
+    topic = records("", "9-b", Stored(50, 0, b"first"), Stored(60, 1, b"present"))
+    write(topic, split("", "8-a", Stored(90, 7, b"stalled")))
+    write(topic, split("", "00ff12cd34ab", Stored(99, 7, b"unnumbered")))
+    write(topic, split("", "9-a", Stored(55, 7, b"both began at once")))
+    write(topic, split("", "10-c", Stored(70, 0, b"torn, of three parts"))[:1])
+    assert newest(topic.items()) == {"": Stored(60, 1, b"present")}
+    write(topic, split("", "9-a", Stored(65, 9, b"both at once")))
+    assert newest(topic.items()) == {"": Stored(65, 9, b"both at once")}
+
+
+def test_an_epoch_is_newer_than_all_that_are_seen() -> None:
+    names = ["one"]
+    for number in range(12):
+        topic = records("shop-1", names[-1], Stored(1, number, b"x" * 15))
+        names.append(epoch_after([*topic, b"\xff", b"r@7/0/0", b"@-1-a/0/0", b"@1e9-a/0/0"], "chance"))
+    assert names[1:] == [f"{number}-chance" for number in range(1, 13)]
 
 
 @pytest.mark.parametrize(

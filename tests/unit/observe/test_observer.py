@@ -12,7 +12,8 @@ from stream.codec import dump
 from stream.judge import judge
 from stream.observe import observer as module
 from stream.observe.checkpoint import freeze, freeze_sources, thaw, thaw_sources
-from stream.observe.observer import DAY_MS, KEPT_MS, LOST, UNKNOWN, Effect, Ended, Forgotten, Observer
+from stream.observe.effect import Effect, Ended, Forgotten
+from stream.observe.observer import DAY_MS, KEPT_MS, LOST, UNKNOWN, Observer
 from stream.outputs import Alert, Output, Score, Verdict
 from stream.partial import ChunkEnd, Failure, Message, Partial, Registered, Row, SourceTime, Stop, late_start
 from stream.policy import MetricRule

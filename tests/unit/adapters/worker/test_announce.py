@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stream.adapters.worker.announce import TOPICS, records_of
-from stream.observe.observer import Ended, Forgotten
+from stream.observe.effect import Ended, Forgotten
 from stream.outputs import Alert, Divergence, Output, Score, Verdict
 from stream.registry import Registration, read_registration
 from stream.wire import decoder, encode_json
