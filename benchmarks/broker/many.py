@@ -24,6 +24,8 @@ FLEET = Fleet(apps=1_000, instances=10, metrics=3)
 SAMPLES, PARTITIONS = 25, 12
 FOLDED, LIVE = 4, 4
 """Panes that are folded, and panes of the real run."""
+AHEAD = 20
+"""Seconds from the registration to the first pane, rounded down to a whole pane."""
 
 
 def fold(_: Broker) -> None:
@@ -74,14 +76,14 @@ def messages_of(
 
 def live(broker: Broker) -> None:
     """Print how soon a real worker has judged each pane of all rollouts."""
-    with scene(broker) as stage:
-        begins = int(time.time() + 25) * 1000 // FLEET.pane * FLEET.pane
+    with scene(broker) as stage, stage.process("worker") as worker:
+        worker.wait_note("assigned")
+        begins = int(time.time() + AHEAD) * 1000 // FLEET.pane * FLEET.pane
         stage.register(FLEET.rollouts(begins))
-        with stage.process("worker") as worker:
-            worker.wait_note("assigned")
-            before = worker.cpu
-            found = judged(stage, begins)
-            used = (worker.cpu - before) / (time.time() - begins / 1000)
+        time.sleep(max(0.0, begins / 1000 - time.time()))
+        before, began = worker.cpu, time.monotonic()
+        found = judged(stage, begins)
+        used = (worker.cpu - before) / (time.monotonic() - began)
     print(f"One worker, each instance with a message a pane, {used:.0%} of a core:\n")
     print("| pane | scores | the last one, after the pane could be closed | budget |\n|---|---|---|---|")
     for at, delays in sorted(found.items()):

@@ -203,6 +203,17 @@ def test_lines_where_there_is_no_terminal(env: Mapping[str, str], start_worker: 
     assert one.running
 
 
+def test_the_evidence_of_an_ended_rollout_is_read_when_it_is_looked_at(env: Mapping[str, str]) -> None:
+    settings = settings_of(env)
+    outputs = tell(settings, ABORTED, "latency")
+    begin(settings, ABORTED, outputs[0].at, verdict="abort")
+    assert not board_of(settings).cards[ABORTED].story.divergences
+    with Terminal([*CANARY, "watch"], {**env, "PYTHONUTF8": "1"}) as terminal:
+        terminal.wait_for(f"✗ abort         {ABORTED}")
+        terminal.type("e")
+        assert "score 0 of 100" in terminal.wait_for("How sure", "▲ worse")
+
+
 @pytest.fixture
 def terminal(env: Mapping[str, str]) -> Iterator[Terminal]:
     tell(settings_of(env), GOING, "none", 400)

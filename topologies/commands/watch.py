@@ -45,18 +45,18 @@ def watch(
 
     Where the output is no terminal, it tells what changes, a line each.
     """
-    from stream.adapters.kafka.news import listen  # noqa: PLC0415  # loads kafka-python
+    from stream.adapters.kafka.news import evidence, listen  # noqa: PLC0415  # loads kafka-python
 
     chosen, board = read_settings(broker, settings), Board(rollout)
     console = Console(highlight=False, emoji=False, markup=False)
-    with ends_orderly(), Inbox(partial(listen, chosen, rollout)) as inbox:
+    with ends_orderly(), Inbox(partial(listen, chosen, rollout), partial(evidence, chosen)) as inbox:
         if output == "json":
             _tell_records(inbox)
         elif sys.stdout.isatty() and not console.is_dumb_terminal:
             page = Navigation() if rollout is None else Navigation("rollout", rollout, only=True)
             Screen(console, board, page, everything=all_).run(inbox)
         else:
-            _tell_changes(inbox, Ticker(console, board), console)
+            _tell_changes(inbox, Ticker(console, board, everything=all_), console)
 
 
 def _tell_records(inbox: Inbox) -> None:

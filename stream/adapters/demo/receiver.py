@@ -59,8 +59,9 @@ class Receiver:
         self._signer = Signer(secret) if secret is not None else None
         self._lock = threading.Lock()
         self._told: tuple[str, Deployment] | None = None
+        self._done: set[str] = set()
         self.received: dict[str, Received] = {}
-        """What was obeyed, by id."""
+        """What was obeyed for the present rollout, by id."""
         self.turned_away: list[str] = []
         """Why calls were not obeyed."""
         try:
@@ -79,7 +80,7 @@ class Receiver:
     def obey(self, rollout: str, deployment: Deployment) -> None:
         """From now on take orders for this rollout."""
         with self._lock:
-            self._told = rollout, deployment
+            self._told, self.received = (rollout, deployment), {}
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -106,12 +107,13 @@ class Receiver:
             return self._obey(order, identity, message.data.rollout)
 
     def _obey(self, order: str, identity: str, rollout: str) -> tuple[int, str]:
-        if identity in self.received:
+        if identity in self._done:
             return 200, "done before"
         if self._told is None or self._told[0] != rollout:
             return 409, "another rollout"
         deployment = self._told[1]
         (deployment.roll_back if order == "rollback" else deployment.promote)()
+        self._done.add(identity)
         self.received[identity] = Received(order, identity, self._signer is not None)
         return 200, "done"
 

@@ -30,7 +30,7 @@ SERVICE = Character(
     slow_fault=1.4,
     odd_fault=3.0,
     failing_fault=0.06,
-    leak_fault=0.008,
+    leak_fault=0.01,
 )
 """A service in a hurry: it reports every second, is warm after six, and its load swings every 40 s."""
 POLICY = f"""\
@@ -105,7 +105,7 @@ _SCENES = (
     ),
     Scene(
         "leak",
-        "Fault: 2.4.1 takes 0.8 % more of a CPU every second from now on.",
+        "Fault: 2.4.1 takes 1 % more of a CPU every second from now on.",
         "abort",
         "process.cpu.utilization",
         "divergence",

@@ -33,7 +33,8 @@ class Wish:
     given: Settings | None = None
     """A broker that runs already; the embedded one by default."""
     prefix: str | None = None
-    """Of the topics; on a given broker a fresh one by default, whose topics are deleted at the end."""
+    """Of the topics; by default a fresh one, whose topics are deleted at the end, or where the monitor runs elsewhere
+    that of its settings."""
     monitor: bool = True
     """Whether to run a worker and the hooks; else they run elsewhere."""
     listen: tuple[str, int] | None = None
@@ -90,7 +91,7 @@ def set_up(wish: Wish, canary: Sequence[str], environment: Mapping[str, str]) ->
     with ExitStack() as stack:
         settings, words = _broker(stack, wish)
         made = create(settings).created
-        if wish.given is not None and wish.prefix is None:
+        if wish.given is not None and wish.prefix is None and wish.monitor:
             stack.callback(_delete, settings, [topic.name for topic in made])
         secret = _made_secret() if wish.monitor and sys.platform == "linux" else wish.secret
         receiver = None

@@ -62,6 +62,21 @@ def listen(settings: Settings, only: str | None, over: Event) -> Iterator[News]:
             tries += 1
 
 
+def evidence(settings: Settings, rollout: str) -> Iterator[News]:
+    """The newest score and divergences of a rollout, however old.
+
+    Raises:
+        CanaryError: there is no such rollout.
+        SourceError: no broker, no way in, no such topics, or the broker stops to answer.
+    """
+    with open_reader(settings) as reader:
+        entry = read_registry(reader, settings.prefix).find(rollout)
+        begins = entry.rollout.from_.ms if entry.rollout.from_ is not None else 0
+        metrics = [rule.name for rule in entry.rollout.policy.metrics]
+        yield from newest_scores(reader, settings.prefix, {rollout: begins}).values()
+        yield from newest_divergences(reader, settings.prefix, rollout, metrics, begins).values()
+
+
 def _session(settings: Settings, only: str | None, over: Event, *, first: bool) -> Iterator[News]:
     """The same, until the broker goes away."""
     topics = {topic.name(settings.prefix): topic for topic in _FOLLOWED}

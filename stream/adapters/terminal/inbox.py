@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Self
 
 from stream.adapters.terminal.news import News, in_order
+from stream.errors import CanaryError
 
 LEAVE_SECONDS = 1.0
 """How long the thread may take to close its connections; it is not waited for any longer."""
@@ -19,10 +21,16 @@ class Inbox:
 
     Args:
         source: yields news until the event it is given is set; called in the thread.
+        further: yields what else there is of a rollout, by its id; called in threads of their own.
     """
 
-    def __init__(self, source: Callable[[threading.Event], Iterator[News]]) -> None:
-        self._source = source
+    def __init__(
+        self,
+        source: Callable[[threading.Event], Iterator[News]],
+        further: Callable[[str], Iterator[News]] | None = None,
+    ) -> None:
+        self._source, self._further = source, further
+        self._wanted: set[str] = set()
         self._queue: SimpleQueue[News] = SimpleQueue()
         self._over = threading.Event()
         self._error: BaseException | None = None
@@ -53,6 +61,21 @@ class Inbox:
         if not found and self._error is not None:
             raise self._error
         return in_order(found)
+
+    def want(self, rollout: str) -> None:
+        """Let come what else there is of a rollout. Asking again does nothing.
+
+        Args:
+            rollout: its id.
+        """
+        if self._further is not None and rollout not in self._wanted:
+            self._wanted.add(rollout)
+            threading.Thread(target=self._fetch, args=(self._further, rollout), name="further", daemon=True).start()
+
+    def _fetch(self, further: Callable[[str], Iterator[News]], rollout: str) -> None:
+        with suppress(CanaryError):  # that the broker is away, the source tells
+            for news in further(rollout):
+                self._queue.put(news)
 
     def _run(self) -> None:
         try:

@@ -32,7 +32,7 @@ def hanging(console: Console, at: str, kind: str, text: str, style: str = "bold"
     indent = 10 if narrow else INDENT
     width = max(20, min(console.width, WIDEST) - indent)
     lines = broken(console, text, width)
-    if narrow:
+    if narrow and (at or kind):
         yield Text.assemble((f"{at:<10}", "dim"), (kind, style))
     for number, line in enumerate(lines or [""]):
         if narrow or number:

@@ -21,7 +21,13 @@ EMPTY = "No rollout yet. Start one: canary start ROLLOUT.yaml"
 
 
 def rollouts_page(
-    console: Console, board: Board, cards: Sequence[Card], now: int, *, selected: str | None = None
+    console: Console,
+    board: Board,
+    cards: Sequence[Card],
+    now: int,
+    *,
+    selected: str | None = None,
+    room: int | None = None,
 ) -> Iterator[RenderableType]:
     """The page, without what the keys do.
 
@@ -31,6 +37,7 @@ def rollouts_page(
         cards: the rollouts to show, in order.
         now: the reader's clock, milliseconds UTC.
         selected: the id of the one that the keys are at, where there are keys.
+        room: how many rollouts there is room for; those around the selected one are shown.
     """
     need = needy(list(cards), now)
     counted = Text(f"{plural(len(cards), 'rollout')}, ")
@@ -40,9 +47,21 @@ def rollouts_page(
     yield from switch_line(console, board)
     yield Text()
     if cards:
-        yield _table(console, cards, now, selected, stale=board.away is not None)
+        first, last = _window([card.id for card in cards], selected, room)
+        yield _table(console, cards[first:last], now, selected, stale=board.away is not None)
+        if last - first < len(cards):
+            yield Text(f"... {first} above, {len(cards) - last} below", "dim")
     elif board.ready:
         yield Text(EMPTY)
+
+
+def _window(ids: list[str], selected: str | None, room: int | None) -> tuple[int, int]:
+    """The first of those to show, and the one after the last."""
+    if room is None or len(ids) <= room:
+        return 0, len(ids)
+    place = ids.index(selected) if selected in ids else 0
+    first = max(0, min(place - room // 2, len(ids) - room))
+    return first, first + room
 
 
 def _table(console: Console, cards: Sequence[Card], now: int, selected: str | None, *, stale: bool) -> Table:

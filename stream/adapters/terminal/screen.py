@@ -27,6 +27,8 @@ POLL = 0.05
 """Seconds for which keys are waited for."""
 SETTLE = 5.0
 """Seconds for which what is there already is waited for, so that what is wrong is said before the screen changes."""
+ROOM = 8
+"""Lines around the rows of the list."""
 UNKNOWN = "This rollout is gone: it ended more than seven days ago."
 
 Notes = Callable[[], Iterable[Text]]
@@ -102,6 +104,7 @@ class Screen:
                     if answer == "quit":
                         return True
                     dirty |= answer == "redraw"
+                self._complete(inbox)
                 dirty |= size != self._console.size
                 age = time.monotonic() - drawn
                 if (dirty and age >= REDRAW) or age >= TICK:
@@ -120,7 +123,7 @@ class Screen:
         navigation.settle(self._ids(now))
         notes = [*self._notes(), Text()] if self._notes is not None else []
         hint = navigation.hint if keys else "Ctrl-C quits"
-        return Sheet([*notes, *self._page(now, keys=keys)], readable(self._console, hint), self._offset(now))
+        return Sheet([*notes, *self._page(now, keys=keys)], readable(self._console, hint), navigation.offset)
 
     def _settle(self, inbox: Inbox) -> None:
         deadline = time.monotonic() + SETTLE
@@ -129,23 +132,22 @@ class Screen:
                 self._take(news)
             time.sleep(POLL)
 
+    def _complete(self, inbox: Inbox) -> None:
+        """Ask for the evidence of a rollout that ended before anyone watched, once it is looked at."""
+        card = self._board.cards.get(self._navigation.selected or "")
+        if card is not None and self._navigation.page != "rollouts" and not card.story.divergences:
+            inbox.want(card.id)
+
     def _ids(self, now: int | None = None) -> list[str]:
         cards = self._board.shown(_now() if now is None else now, everything=self._everything)
         return self._navigation.chosen([card.id for card in cards])
-
-    def _offset(self, now: int) -> int:
-        """Lines to skip: as scrolled to, or so that the selected rollout is on the screen."""
-        if self._navigation.page != "rollouts":
-            return self._navigation.offset
-        ids, selected = self._ids(now), self._navigation.selected
-        place = ids.index(selected) if selected in ids else 0
-        return max(0, place - self._console.height + 8)
 
     def _page(self, now: int, *, keys: bool) -> Iterator[RenderableType]:
         console, board, navigation = self._console, self._board, self._navigation
         if navigation.page == "rollouts":
             cards = [board.cards[one] for one in self._ids(now)]
-            yield from rollouts_page(console, board, cards, now, selected=navigation.selected if keys else None)
+            selected, room = navigation.selected if keys else None, max(3, console.height - ROOM)
+            yield from rollouts_page(console, board, cards, now, selected=selected, room=room)
             return
         card: Card | None = board.cards.get(navigation.selected or "")
         if card is None:

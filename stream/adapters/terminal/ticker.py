@@ -37,10 +37,11 @@ class Ticker:
     Args:
         console: whose encoding holds.
         board: what is known.
+        everything: at first tell also of rollouts that ended long ago.
     """
 
-    def __init__(self, console: Console, board: Board) -> None:
-        self._console, self._board = console, board
+    def __init__(self, console: Console, board: Board, *, everything: bool = False) -> None:
+        self._console, self._board, self._everything = console, board, everything
         self._silent: set[str] = set()
         self._held: dict[tuple[str, str], tuple[str, int]] = {}
         self._told: dict[tuple[str, str], str] = {}
@@ -59,7 +60,7 @@ class Ticker:
             return
         match news:
             case Back() if first:
-                for found in board.shown(now):
+                for found in board.shown(now, everything=self._everything):
                     yield self._summary(found, now)
             case Back():
                 yield self._line(now, None, "broker", Text("answers again"))

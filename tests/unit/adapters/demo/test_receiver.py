@@ -77,6 +77,16 @@ def test_a_repeat_is_answered_and_not_done_again(receiver: Receiver, deployment:
     assert deployment.told == ["rollback"]
 
 
+def test_the_next_rollout_begins_anew(receiver: Receiver, deployment: Deployment) -> None:
+    assert call(receiver) == (200, "done")
+    receiver.obey("shop-2", deployment)
+    assert not receiver.received
+    assert call(receiver) == (200, "done before"), "a late repeat is no failure"
+    assert call(receiver, identity="shop-1/9/rollback")[0] == 409
+    assert call(receiver, rollout="shop-2", identity="shop-2/7/rollback") == (200, "done")
+    assert deployment.told == ["rollback", "rollback"]
+
+
 @pytest.mark.parametrize(
     ("given", "status"),
     [

@@ -168,6 +168,9 @@ def test_the_selected_rollout_is_on_the_screen() -> None:
     for number in (0, 3, 25, 49):
         lines = sheet(board, Navigation(selected=f"a{number:02}-1"), 12)
         assert f" a{number:02}-1 " in next(line for line in lines if line.startswith("▸"))
+        assert lines[0].endswith("50 rollouts, none needs you")
+        above, below = re.findall(r"\d+", next(line for line in lines if line.endswith(" below")))
+        assert int(above) + int(below) == 46
 
 
 def test_a_rollout_that_is_gone() -> None:

@@ -189,6 +189,29 @@ def test_an_inbox_ends_its_source_and_does_not_wait_for_one_that_hangs() -> None
     hang.set()
 
 
+def test_further_news_of_a_rollout_come_once() -> None:
+    asked: list[str] = []
+
+    def further(rollout: str) -> Iterator[News]:
+        asked.append(rollout)
+        yield registered(rollout, NOW)
+        raise SourceError("gone")
+
+    def source(over: threading.Event) -> Iterator[News]:
+        yield Back()
+        over.wait(30)
+
+    with Inbox(source, further) as inbox:
+        assert wait_for_news(inbox, 1) == [Back()]
+        for _ in range(3):
+            inbox.want(GOING)
+        assert wait_for_news(inbox, 1) == [registered(GOING, NOW)]
+        inbox.want(ABORTED)
+        assert wait_for_news(inbox, 1) == [registered(ABORTED, NOW)]
+        assert inbox.take() == []
+    assert asked == [GOING, ABORTED]
+
+
 def test_an_inbox_gives_little_at_once() -> None:
     told = threading.Event()
 
