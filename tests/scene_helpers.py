@@ -185,7 +185,7 @@ def assert_replay(
     wanted = scene.replay(rollout, without)
     told = wait_until(lambda: in_order(scene.said(rollout.id)), lambda found: len(found) >= len(wanted), 60)
     for number, (one, other) in enumerate(zip(told, wanted, strict=False), start=1):
-        assert one == other, f"output {number} is not the replay's"
+        assert one == other, f"output {number}: {one.decode()}\nthe replay: {other.decode()}"
     assert not whole or len(told) == len(wanted), f"{len(told) - len(wanted)} outputs more than the replay's"
     return wanted
 

@@ -48,7 +48,8 @@ def stream(stage: Scene, worker: Process, begins: int) -> tuple[list[float], flo
                     found.append(time.time() * 1000 - score["at"] - FLEET.lateness)
             if before is None and now > begins + 3:
                 before = (worker.cpu, now)
-        assert before is not None and found, "the worker has said nothing"
+        assert before is not None
+        assert found, "the worker has said nothing"
         used = (worker.cpu - before[0]) / (time.time() - before[1])
     return found, used
 

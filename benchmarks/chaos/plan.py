@@ -81,7 +81,7 @@ class Run:
     transactions: bool = False
     """Write the traffic in transactions, of which a quarter is aborted."""
     compression: str | None = None
-    """Of the traffic: gzip, snappy, lz4 or zstd."""
+    """Of the traffic: gzip or zstd; aiokafka reads the others as well."""
 
     @property
     def settings(self) -> dict[str, float]:

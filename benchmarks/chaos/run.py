@@ -68,7 +68,7 @@ class Chaos:
             self._fleet.start()
             self._storm(begin, starts(round(1000 * begin), self._run.seconds, AHEAD))
             self._fleet.heal(time.time())
-            self.result.fed = msgspec.json.decode(feed.communicate(timeout=150)[0], type=Fed)
+            self.result.fed = self._fed(feed)
             for writing in self._writing:
                 writing.join()
             self._await_end(outlet)
@@ -103,6 +103,13 @@ class Chaos:
         finally:
             process.kill()
             process.wait()
+
+    def _fed(self, feed: subprocess.Popen[bytes]) -> Fed:
+        """What was written, once all is acknowledged."""
+        told, _ = feed.communicate(timeout=150)
+        if feed.returncode:
+            raise RuntimeError(f"the traffic ended with {feed.returncode}: {self._directory / 'feed.log'} says why")
+        return msgspec.json.decode(told, type=Fed)
 
     def _storm(self, begin: float, started: list[Start]) -> None:
         """Everything that happens while the traffic flows."""

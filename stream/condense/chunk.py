@@ -6,6 +6,7 @@ to be closed. Sums are exact, so that chunks merge to the same as one.
 """
 
 from collections import Counter
+from functools import partial
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from stream.formats.check import fits, misfit
 from stream.formats.decoded import Decoded, Fault
 from stream.partial import Partial, Row
 
-DISTRIBUTION = KINDS.index("distribution")
+DISTRIBUTION, COUNT, RATIO = map(KINDS.index, ("distribution", "count", "ratio"))
 OUTSIDE = frozenset({"before_from", "after_until"})
 """Samples kept out for these reasons are no part of the rollout."""
 
@@ -109,7 +110,7 @@ class Chunk:
         fine = _fits(self._table.kind(routed.lane), plain.value[routed.which], plain.total[routed.which])
         unfit = self._unfit(plain, routed.take(~fine), clock)
         routed = routed if fine.all() else routed.take(fine)
-        routed = drop_late(self._table, routed, time, newest, ones, self.kept_out)
+        routed = drop_late(self._table, routed, time, newest, partial(self._sizes, plain), self.kept_out)
         value, total = plain.value[routed.which], plain.total[routed.which]
         measured = self._table.kind(routed.lane) == DISTRIBUTION
         if measured.any():
@@ -138,7 +139,7 @@ class Chunk:
     def _add_lists(self, lists: Lists, clock: Ints) -> None:
         if not len(lists.series):
             return
-        routed = self._route(lists.series, lists.message, lists.length, clock)
+        routed = self._route(lists.series, lists.message, lists.length, lists.length * lists.weight, clock)
         chosen = lists if routed.all_of(len(lists.series)) else lists.take(routed.which)
         self._cells.add_values(routed.lane, routed.pane, chosen.weight, chosen.length, chosen.values)
         self._accept(routed.rollout, chosen.length)
@@ -148,15 +149,23 @@ class Chunk:
             return
         series = np.array([histogram.series for histogram in histograms], dtype=np.int64)
         message = np.array([histogram.message for histogram in histograms], dtype=np.int64)
-        routed = self._route(series, message, _ones(len(series)), clock)
+        size = np.array([histogram.summary.count for histogram in histograms], dtype=object)
+        routed = self._route(series, message, _ones(len(series)), size, clock)
         for lane, pane, which in zip(routed.lane.tolist(), routed.pane.tolist(), routed.which.tolist(), strict=True):
             self._cells.add_summary(lane, pane, histograms[which].summary)
         self._accept(routed.rollout, _ones(len(routed.lane)))
 
-    def _route(self, series: Ints, message: Ints, samples: Ints, clock: Ints) -> Routed:
+    def _sizes(self, plain: Plain, routed: Routed) -> AnyArray:
+        """What plain numbers come to in rows: events, trials, or one sample."""
+        kinds, value, total = self._table.kind(routed.lane), plain.value[routed.which], plain.total[routed.which]
+        trials = np.where(np.isnan(total), 1.0, total)
+        sizes: AnyArray = np.select([kinds == COUNT, kinds == RATIO], [value, trials], 1.0).astype(np.int64)
+        return sizes
+
+    def _route(self, series: Ints, message: Ints, samples: Ints, size: AnyArray, clock: Ints) -> Routed:
         time, newest = clock[:, message]
         routed = assign(self._table, series, time, newest, samples, self.kept_out)
-        return drop_late(self._table, routed, time, newest, samples, self.kept_out)
+        return drop_late(self._table, routed, time, newest, lambda late: size[late.which], self.kept_out)
 
     def _accept(self, rollout: Ints, samples: Ints) -> None:
         index = self._table.index

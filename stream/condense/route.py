@@ -1,12 +1,13 @@
 """Which samples go into which rows, and which are kept out: not asked for, out of the rollout's time, or late."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
-from stream.arrays import Flags, Ints
+from stream.arrays import AnyArray, Flags, Ints
 from stream.condense.series import REFUSALS, Index, Table
 from stream.partial import LATE
 
@@ -65,16 +66,19 @@ def assign(table: Table, series: Ints, time: Ints, newest: Ints, samples: Ints, 
     return routed if inside.all() else routed.take(inside)
 
 
-def drop_late(table: Table, routed: Routed, time: Ints, newest: Ints, samples: Ints, kept: Kept) -> Routed:
-    """Those that are not late; late ones are counted.
+def drop_late(
+    table: Table, routed: Routed, time: Ints, newest: Ints, size: Callable[[Routed], AnyArray], kept: Kept
+) -> Routed:
+    """Those that are not late; late ones are counted, by the `size` that they would have had in rows.
 
-    It comes last: whether a chunk knows that a sample is late depends on where it began; all else about it does not.
+    It comes last, and counts like rows: whether a chunk knows that a sample is late depends on where it began.
     """
     late = is_late(table.index, routed.rollout, time[routed.which], newest[routed.which])
     if not late.any():
         return routed
-    at = routed.which[late]
-    count(table.index, routed.rollout[late], time[at], newest[at], samples[at], LATE, kept)
+    lost = routed.take(late)
+    sizes = size(lost).astype(object)  # the sum of a few may be beyond 64 bits
+    count(table.index, lost.rollout, time[lost.which], newest[lost.which], sizes, LATE, kept)
     return routed.take(~late)
 
 
@@ -84,7 +88,7 @@ def is_late(index: Index, rollout: Ints, time: Ints, newest: Ints) -> Flags:
     return (time // length + 1) * length + index.lateness_ms[rollout] <= newest
 
 
-def count(index: Index, rollout: Ints, time: Ints, newest: Ints, samples: Ints, reason: str, kept: Kept) -> None:
+def count(index: Index, rollout: Ints, time: Ints, newest: Ints, samples: AnyArray, reason: str, kept: Kept) -> None:
     """Count samples as kept out, in their own panes; late ones as such, in the panes of the newest times before them.
 
     What is late is late, whatever else is wrong with it, so that others who know more of the log can still tell.
@@ -95,12 +99,12 @@ def count(index: Index, rollout: Ints, time: Ints, newest: Ints, samples: Ints, 
     _add(index, rollout[late], newest[late], samples[late], LATE, kept)
 
 
-def _add(index: Index, rollout: Ints, time: Ints, samples: Ints, reason: str, kept: Kept) -> None:
+def _add(index: Index, rollout: Ints, time: Ints, samples: AnyArray, reason: str, kept: Kept) -> None:
     """Add samples to the panes of times."""
     at = time // index.pane_ms[rollout]
     first, number = int(at.min(initial=_FAR)), len(index.rollouts)
     places, which = np.unique((at - first) * number + rollout, return_inverse=True)
-    sums = np.zeros(len(places), dtype=np.int64)
+    sums = np.zeros(len(places), dtype=samples.dtype)
     np.add.at(sums, which, samples)
     for place, total in zip(places.tolist(), sums.tolist(), strict=True):
         kept[index.rollouts[place % number].id, first + place // number, reason] += total

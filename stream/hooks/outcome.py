@@ -35,8 +35,8 @@ class Outcome(NamedTuple):
 
 
 def refused(why: str) -> Outcome:
-    """A call that was not made."""
-    return Outcome(False, f"Refused: {why}.", refused=True)
+    """A call that was not made: why, in words that can begin a sentence."""
+    return Outcome(False, f"{why[:1].upper()}{why[1:]}.", refused=True)
 
 
 def of_status(status: int, wait_ms: int | None = None) -> Outcome:
@@ -52,11 +52,9 @@ def of_status(status: int, wait_ms: int | None = None) -> Outcome:
     if 200 <= status < 300:
         return Outcome(True, f"The receiver took it ({status}).", status)
     if 300 <= status < 400:
-        return Outcome(
-            False, f"Refused: it redirects ({status}), and redirects are not followed.", status, refused=True
-        )
+        return Outcome(False, f"It redirects ({status}), and redirects are not followed.", status, refused=True)
     if status == GONE:
-        text = "Refused: the receiver is gone (410); it is not called again until this runner starts anew."
+        text = "The receiver is gone (410); it is not called again until this runner starts anew."
         return Outcome(False, text, status, refused=True)
     if status in PASSING or 500 <= status < 600:
         wait = min(max(0, wait_ms or 0), LONGEST_WAIT_MS)

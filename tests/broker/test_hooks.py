@@ -12,7 +12,7 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 
 from stream.adapters.embedded_broker import free_port
-from stream.outputs import Switch
+from stream.outputs import Action, Switch
 from tests.broker.hook_scene import Scene
 from tests.broker_helpers import Broker, wait_until
 from tests.hook_helpers import LOCAL, SECRET, Received, Receiver, always, now_ms, secret_file, verdict
@@ -100,14 +100,15 @@ def test_receivers_in_trouble(make_scene: MakeScene) -> None:
         busy_one.answer = busy
         urls = {"broken": broken, "gone": gone, "slow": slow_one, "moved": moved, "busy": busy_one}
         hooks = [{"name": name, "url": one.url, "escalate": f"after-{name}"} for name, one in urls.items()]
+        hooks[2]["timeout"] = "300ms"
         hooks.append({"name": "down", "url": f"http://{LOCAL}:{down}", "escalate": "after-down"})
         last = [{"name": str(hook["escalate"]), "url": pager.url} for hook in hooks]
-        scene = make_scene(*[{**hook, "timeout": "300ms"} for hook in hooks], *last)
+        scene = make_scene(*hooks, *last)
         runner = scene.runner()
         scene.ready(runner)
         began = time.time()
         scene.say(verdict())
-        time.sleep(10 - (time.time() - began))
+        time.sleep(max(0.0, began + 10 - time.time()))
         with Receiver(port=down) as back:
             actions = wait_until(
                 scene.actions,
@@ -123,19 +124,19 @@ def test_receivers_in_trouble(make_scene: MakeScene) -> None:
         assert target.calls == [], "a redirect was followed"
         assert set(broken.ids()[:6]) == {"shop-1/7/broken"}
     tries = {hook: [one for one in actions if one.hook == hook] for hook in {one.hook for one in actions}}
-    assert starts(tries["broken"]) == pytest.approx([0, 1, 3, 7, 15, 30], abs=0.7)
+    in_time(tries["broken"], [0, 1, 3, 7, 15, 30])
     assert [(one.outcome, one.status) for one in tries["broken"]] == 6 * [("failed", 500)]
     assert tries["broken"][-1].escalates_to == "after-broken"
-    assert starts(tries["slow"]) == pytest.approx([0, 1.3, 3, 7, 15, 30], abs=0.7)
+    in_time(tries["slow"], [0, 1.3, 3, 7, 15, 30])
     assert {one.text for one in tries["slow"]} == {"No answer within 300ms."}
     assert [one.outcome for one in tries["down"]] == [*4 * ["failed"], "succeeded"]
-    assert starts(tries["down"]) == pytest.approx([0, 1, 3, 7, 15], abs=0.7)
+    in_time(tries["down"], [0, 1, 3, 7, 15])
     assert [(one.outcome, one.status) for one in tries["busy"]] == [
         ("failed", 429),
         ("failed", 429),
         ("succeeded", 200),
     ]
-    assert starts(tries["busy"]) == pytest.approx([0, 4, 8], abs=0.7)
+    in_time(tries["busy"], [0, 4, 8])
     for hook, status in (("gone", 410), ("moved", 302)):
         assert [(one.outcome, one.status) for one in tries[hook]] == [("refused", status)]
         assert tries[f"after-{hook}"][0].at - tries[hook][0].at < 1_000, "it escalates at once"
@@ -143,9 +144,11 @@ def test_receivers_in_trouble(make_scene: MakeScene) -> None:
     assert "after-busy" not in tries
 
 
-def starts(actions: list[Any]) -> list[float]:
-    """When each try began, seconds after the first."""
-    return [(one.at - actions[0].at) / 1000 for one in actions]
+def in_time(actions: list[Action], seconds: list[float]) -> None:
+    """Tries began so long after the first, on a machine that others keep busy."""
+    began = [(one.at - actions[0].at) / 1000 for one in actions]
+    assert len(began) == len(seconds)
+    assert all(due <= at < due + 2 for at, due in zip(began, seconds, strict=True)), began
 
 
 def test_a_runner_killed_before_the_call_loses_none(make_scene: MakeScene, receiver: Receiver) -> None:
@@ -287,7 +290,7 @@ def test_the_switch_stops_all_also_what_waits(make_scene: MakeScene, receiver: R
         lambda: [one for one in scene.actions() if one.outcome == "refused"], lambda found: len(found) == 8
     )
     calls = len(receiver.calls)
-    assert all(one.text.startswith("Refused: hooks are stopped by ") for one in refused)
+    assert all(one.text.startswith("Hooks are stopped by ") for one in refused)
     assert all(one.text.endswith(": Too many aborts.") for one in refused)
     for runner in runners:
         assert scene.metric(runner, "canary_hooks_stopped") == 1
@@ -317,7 +320,7 @@ def test_the_environment_stops_one_runner(make_scene: MakeScene, receiver: Recei
     scene.ready(scene.runner(hooks="off"))
     scene.say(verdict())
     (action,) = wait_until(scene.actions, bool)
-    assert (action.outcome, action.text) == ("refused", "Refused: hooks are off in this runner (CANARY_HOOKS=off).")
+    assert (action.outcome, action.text) == ("refused", "Hooks are off in this runner (CANARY_HOOKS=off).")
     assert receiver.calls == []
 
 
@@ -329,7 +332,7 @@ def test_old_verdicts_and_garbage_fire_nothing(make_scene: MakeScene, receiver: 
     scene.ready(runner)
     wait_until(scene.story, lambda story: len(story) == 2)
     assert scene.story("old") == ["revert 1 refused"]
-    assert scene.actions("old")[0].text.startswith("Refused: the verdict is too old: ")
+    assert scene.actions("old")[0].text.startswith("The verdict is too old: ")
     wait_until(lambda: scene.metric(runner, "canary_hook_skipped_total"), lambda skipped: skipped == 5)
     scene.say(verdict("next"), partition=2)
     wait_until(lambda: scene.story("next"), bool)
@@ -357,7 +360,7 @@ def test_a_dry_run_calls_nothing_and_a_command_runs(make_scene: MakeScene, recei
     assert receiver.calls == []
     texts = {one.text for one in scene.actions()}
     assert "The command ended with 0: noted shop-2." in texts
-    assert f"Dry run: {receiver.url}/?... would be called; `dry_run: false` arms the hook." in texts
+    assert f"It would call {receiver.url}/?...; `dry_run: false` arms the hook." in texts
     assert (tmp_path / "said").read_text().count('"type":"verdict"') == 2
 
 

@@ -207,7 +207,8 @@ def test_the_evidence_of_an_ended_rollout_is_read_when_it_is_looked_at(env: Mapp
     settings = settings_of(env)
     outputs = tell(settings, ABORTED, "latency")
     begin(settings, ABORTED, outputs[0].at, verdict="abort")
-    assert not board_of(settings).cards[ABORTED].story.divergences
+    announce(settings, outputs[:5])  # repeats, so that nothing that matters lies at the topics' ends
+    assert all(one.state == "no_data" for one in board_of(settings).cards[ABORTED].story.divergences.values())
     with Terminal([*CANARY, "watch"], {**env, "PYTHONUTF8": "1"}) as terminal:
         terminal.wait_for(f"✗ abort         {ABORTED}")
         terminal.type("e")
@@ -250,7 +251,7 @@ def test_it_says_that_the_broker_is_away_and_goes_on(start_worker: StartWorker) 
         tell(settings_of(env), GOING, "none", 400)
         watching = start_worker(env, command="watch")
         watching.wait_for("· continue")
-    watching.wait_for("broker            gone, reconnecting: no broker answers at", 60)
+    watching.wait_for("broker            gone, reconnecting: ", 60)
     with EmbeddedBroker(port):  # it has forgotten everything
         create(settings_of(env))
         watching.wait_for("broker            answers again", 60)

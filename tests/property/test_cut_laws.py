@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -24,8 +25,30 @@ ROLLOUT = read_rollout(
         "lateness": "1s",
         "warmup": "0s",
         "n_min": 1,
-        "metrics": ["latency", {"name": "cpu", "kind": "gauge"}],
+        "metrics": [
+            "latency",
+            {"name": "cpu", "kind": "gauge"},
+            {"name": "errors", "of": "requests"},
+            {"name": "hits", "kind": "ratio"},
+            "wait",
+        ],
     }
+)
+
+
+SINGLES: tuple[dict[str, Any], ...] = (
+    {"metric": "latency", "value": 7},
+    {"metric": "latency", "value": -1},
+    {"metric": "unwatched", "value": 1},
+    {"metric": "cpu", "value": 0.5},
+    {"metric": "hits", "value": 3, "total": 50},
+    {"metric": "hits", "value": 1},
+)
+BATCH: tuple[dict[str, Any], ...] = (
+    {"name": "requests", "type": "count", "value": 100},
+    {"name": "errors", "type": "count", "value": 2},
+    {"name": "latency", "type": "samples", "values": [5, 6, 7], "weight": 10},
+    {"name": "wait", "type": "exphist", "offset": 3, "counts": [4, 5]},
 )
 
 
@@ -33,12 +56,15 @@ def log(seed: int) -> Iterator[bytes]:
     """One message each 50 ms."""
     rng = Random(seed)
     for now in range(T0, T0 + 1000 * SECONDS, 50):
-        back = rng.choice((0, 0, 0, rng.randrange(1_500), rng.randrange(12_000)))
-        metric, value = rng.choice((("latency", rng.uniform(1, 9)), ("unwatched", 1), ("cpu", 0.5), ("latency", -1)))
+        at = now - rng.choice((0, 0, 0, rng.randrange(1_500), rng.randrange(12_000)))
         version = rng.choice(("1", "2", "3"))
-        instance = f"{version}-{rng.randrange(2)}"
-        message = {"app": rng.choice(("shop", "shop", "cart")), "instance": instance, "version": version}
-        yield json.dumps(message | {"ts": now - back, "metric": metric, "value": value}).encode()
+        told: dict[str, Any] = {"app": rng.choice(("shop", "shop", "cart")), "version": version}
+        told |= {"instance": f"{version}-{rng.randrange(2)}"}
+        if rng.random() < 0.7:
+            told |= {"ts": at} | rng.choice(SINGLES)
+        else:
+            told |= {"start": at - 999, "end": at + 1, "metrics": BATCH}
+        yield json.dumps(told).encode()
 
 
 def told(lines: list[bytes], size: int) -> list[bytes]:

@@ -164,12 +164,12 @@ class Chains:
         call = Attempted(verdict.id, verdict.rollout, rule, hook.target)
         age = began - verdict.at
         if age > self._file.max_age.ms:
-            why = f"Refused: the verdict is too old: {age // 1000} s, and max_age is {self._file.max_age}."
+            why = f"The verdict is too old: {age // 1000} s, and max_age is {self._file.max_age}."
             return not_tried(call, attempt, began, why), None
         if self.stopped is not None:
-            return not_tried(call, attempt, began, f"Refused: {self.stopped}."), None
+            return not_tried(call, attempt, began, refused(self.stopped).text), None
         if rule.dry_run:
-            why = f"Dry run: {hook.target} would be called; `dry_run: false` arms the hook."
+            why = f"It would call {hook.target}; `dry_run: false` arms the hook."
             return not_tried(call, attempt, began, why, dry_run=True), None
         before = self._book.attempts(verdict.id, rule.name)
         if rule.name in self._gone:

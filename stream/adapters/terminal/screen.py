@@ -134,8 +134,8 @@ class Screen:
 
     def _complete(self, inbox: Inbox) -> None:
         """Ask for the evidence of a rollout that ended before anyone watched, once it is looked at."""
-        card = self._board.cards.get(self._navigation.selected or "")
-        if card is not None and self._navigation.page != "rollouts" and not card.story.divergences:
+        card, navigation = self._board.cards.get(self._navigation.selected or ""), self._navigation
+        if card is not None and card.ended and not navigation.only and navigation.page != "rollouts":
             inbox.want(card.id)
 
     def _ids(self, now: int | None = None) -> list[str]:

@@ -71,13 +71,13 @@ def test_only_410_means_never_again() -> None:
 
 def test_a_host_that_is_not_allowed_escalates() -> None:
     action = tried(refused("host x is not allowed"))
-    assert (action.outcome, action.text) == ("refused", "Refused: host x is not allowed.")
+    assert (action.outcome, action.text) == ("refused", "Host x is not allowed.")
     assert next_step([action]) == Escalate("page")
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_what_is_not_tried_ends_there(dry_run: bool) -> None:
-    action = not_tried(CALL, 2, FIRST, "Refused: hooks are stopped.", dry_run=dry_run)
+    action = not_tried(CALL, 2, FIRST, "Hooks are stopped.", dry_run=dry_run)
     assert (action.outcome, action.escalates_to) == ("dry_run" if dry_run else "refused", None)
     assert action.id == "shop-1/7/revert/2"
     assert next_step([tried(BUSY), action]) == Done()

@@ -87,7 +87,7 @@ def test_a_dry_run_calls_nothing_and_says_what_it_would_call(clock: Clock) -> No
     rig = Rig(clock, [{**REVERT, "dry_run": True}, PAGE])
     assert asyncio.run(rig.fire())
     assert rig.story() == ["revert 1 dry_run"]
-    assert rig.record[0].text == "Dry run: https://deploy.example/ would be called; `dry_run: false` arms the hook."
+    assert rig.record[0].text == "It would call https://deploy.example/; `dry_run: false` arms the hook."
     assert rig.hooks["revert"].calls == rig.hooks["page"].calls == []
     assert rig.counted("revert", "dry_run") == 1
 
@@ -96,7 +96,7 @@ def test_an_old_verdict_never_fires(clock: Clock) -> None:
     rig = Rig(clock, [REVERT, PAGE])
     assert asyncio.run(rig.fire(now_verdict(at=START - 900_001)))
     assert rig.story() == ["revert 1 refused"]
-    assert rig.record[0].text == "Refused: the verdict is too old: 900 s, and max_age is 15m."
+    assert rig.record[0].text == "The verdict is too old: 900 s, and max_age is 15m."
     assert rig.hooks["revert"].calls == []
     assert asyncio.run(rig.fire(now_verdict("shop-2", at=START - 900_000)))
     assert rig.story()[1:] == ["revert 1 succeeded"]
@@ -156,7 +156,7 @@ def test_the_switch_stops_all_hooks(clock: Clock) -> None:
     rig.throw(True)
     assert asyncio.run(rig.fire())
     assert sorted(rig.story()) == ["dry 1 refused", "revert 1 refused"]
-    assert {action.text for action in rig.record} == {"Refused: hooks are stopped by eve: Too many."}
+    assert {action.text for action in rig.record} == {"Hooks are stopped by eve: Too many."}
     rig.throw(False, 1)
     assert asyncio.run(rig.fire())
     assert len(rig.record) == 2, "what was refused is not made up for"
@@ -222,7 +222,7 @@ def test_the_environment_stops_this_runner(clock: Clock) -> None:
     rig = Rig(clock, [PAGE], off="hooks are off in this runner")
     assert rig.chains.stopped == "hooks are off in this runner"
     assert asyncio.run(rig.fire())
-    assert rig.record[0].text == "Refused: hooks are off in this runner."
+    assert rig.record[0].text == "Hooks are off in this runner."
     assert rig.hooks["page"].calls == []
 
 

@@ -221,7 +221,7 @@ def test_a_listed_name_that_leads_to_the_machine_itself_is_refused_before_any_co
     leads_to(monkeypatch, address)
     outcome = fired(webhook(f"http://deploy.example:{receiver.port}/", allow_hosts=["deploy.example"]))
     assert outcome.refused
-    assert outcome.text.startswith("Refused: host deploy.example: ")
+    assert outcome.text.startswith("Host deploy.example: ")
     assert outcome.text.endswith("which must be in the list of hosts itself.")
     assert receiver.calls == []
 
