@@ -5,7 +5,7 @@ verdicts ──▶ hooks ──▶ webhooks, commands
 """
 
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 from stream.adapters.hooks import make_hooks
 from stream.adapters.hooks.chains import Chains
@@ -99,5 +99,5 @@ def build(settings: Settings, file: HooksFile, directory: Path, around: Surround
         parts = {"actions read": follower.ready.is_set(), "partitions assigned": runner.assigned}
         return [name for name, there in parts.items() if not there]
 
-    server = HealthServer(settings.listen, cast(Any, metrics), missing)  # it asks no more of them than these have
+    server = HealthServer(settings.listen, metrics, missing)
     return EarlyAbort(app, HealthService(server))

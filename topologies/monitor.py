@@ -5,11 +5,9 @@ rollouts  ──▶ register ──────┘
 """
 
 import os
-import tempfile
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from stream.adapters.kafka.credentials import METADATA_MS, REQUEST_MS, faust_credentials
 from stream.adapters.settings import Settings
 from stream.adapters.worker.collector import collect_rarely
 from stream.adapters.worker.condenser import Condenser
@@ -22,6 +20,7 @@ from stream.adapters.worker.preflight import look_around
 from stream.adapters.worker.registrar import Registrar
 from stream.adapters.worker.registry_follower import RegistryFollower
 from stream.adapters.worker.transport import App, Fetch
+from topologies.app_settings import app_settings
 
 QUEUE = 32
 """Batches that wait for a stage."""
@@ -45,7 +44,7 @@ def build(settings: Settings, partitions: Mapping[str, int], *, idempotent: bool
     layout = Layout(settings, partitions)
     batched = frozenset({*layout.telemetry, layout.partials, layout.rollouts})
     fetch = Fetch(wait_ms=int(settings.fetch_wait))
-    app = App(settings.group, batched=batched, fetch=fetch, idempotent=idempotent, **_conf(settings))
+    app = App(settings.group, batched=batched, fetch=fetch, idempotent=idempotent, **app_settings(settings))
     outbox, metrics, registry = Outbox(app), Metrics(), RegistryFollower(settings)
     condenser = Condenser(app, outbox, layout, registry, metrics)
     observer = ObserverStage(app, outbox, layout, metrics)
@@ -64,35 +63,6 @@ def build(settings: Settings, partitions: Mapping[str, int], *, idempotent: bool
         return [name for name, there in parts.items() if not there]
 
     return Monitor(app, HealthService(HealthServer(settings.listen, metrics, missing)))
-
-
-def _conf(settings: Settings) -> dict[str, Any]:
-    """Faust's settings: time-outs of seconds, where Faust's own wait for a frozen broker for minutes."""
-    return {
-        "broker": ";".join(f"kafka://{broker}" for broker in settings.brokers),
-        "broker_credentials": faust_credentials(settings),
-        "store": "memory://",
-        "datadir": tempfile.gettempdir(),
-        "web_enabled": False,
-        "table_standby_replicas": 0,
-        "topic_disable_leader": True,
-        "stream_wait_empty": False,
-        "broker_session_timeout": settings.session,
-        "broker_heartbeat_interval": min(1.0, settings.session / 3),
-        "broker_rebalance_timeout": max(6.0, 2 * settings.session),
-        "broker_request_timeout": REQUEST_MS / 1000,
-        "broker_commit_interval": 1.0,
-        "broker_max_poll_records": 20_000,
-        "consumer_max_fetch_size": 4 << 20,
-        "consumer_auto_offset_reset": "earliest",
-        "consumer_metadata_max_age_ms": METADATA_MS,
-        "producer_metadata_max_age_ms": METADATA_MS,
-        "producer_request_timeout": REQUEST_MS / 1000,
-        "producer_acks": -1,
-        "producer_linger": 0,
-        "producer_max_request_size": 2 << 20,
-        "producer_max_batch_size": 1 << 19,
-    }
 
 
 def __getattr__(name: str) -> App:

@@ -83,6 +83,11 @@ class Observer:
             case _:
                 yield from self._deliver(offset, message)
 
+    def skip(self, offset: int) -> None:
+        """Pass over a message that is none of ours."""
+        if offset == self.offset + 1:
+            self.offset = offset
+
     @property
     def held_back(self) -> int:
         """Messages that wait for the record of their rollout."""

@@ -2,17 +2,28 @@
 
 import errno
 from collections.abc import Callable
+from typing import Protocol
 
 import mode
 from aiohttp import hdrs, web
 
 from stream import __version__
 from stream.adapters.settings import OFF
-from stream.adapters.worker.metrics import Metrics
 from stream.errors import SourceError
 
 PATIENCE = 1.0
 """Seconds that requests under way have when the server stops."""
+
+
+class Shown(Protocol):
+    """Metrics, as far as the server needs them."""
+
+    async def exposition(self, accept: str) -> tuple[bytes, str]:
+        """All of them as text, and its content type; `accept` is the header of the request."""
+        ...
+
+    def ready(self, ready: bool) -> None:
+        """Whether the process is ready."""
 
 
 class HealthServer:
@@ -28,7 +39,7 @@ class HealthServer:
         missing: what the worker still waits for, a few words each; nothing if it is ready. Asked at each request.
     """
 
-    def __init__(self, listen: str, metrics: Metrics, missing: Callable[[], list[str]]) -> None:
+    def __init__(self, listen: str, metrics: Shown, missing: Callable[[], list[str]]) -> None:
         self._listen, self._metrics, self._missing = listen, metrics, missing
         self._runner: web.AppRunner | None = None
 

@@ -122,6 +122,7 @@ class ObserverStage:
             message: Message = _decode(record.value or b"")
         except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
             logger.error("message %d of %s is none of ours: %s", record.offset, self._layout.partials, error)
+            share.observer.skip(record.offset)
             return
         began, judging = monotonic(), 0.0
         for effect in share.observer.take(record.offset, message):

@@ -11,7 +11,7 @@ from stream.adapters.worker.layout import Layout
 from stream.adapters.worker.log_end import end_of, open_reader, read_to_end
 from stream.adapters.worker.outbox import Outbox, Record
 from stream.errors import StateError
-from stream.observe.checkpoint import Stored, newest, split, thaw, thaw_sources
+from stream.observe.checkpoint import Stored, epoch_after, newest, split, thaw, thaw_sources
 from stream.observe.observer import Observer
 
 PARTITION = ""
@@ -38,7 +38,7 @@ class _Epoch:
     """One ownership of a partition: the keys that nobody else writes."""
 
     def __init__(self, former: list[bytes]) -> None:
-        self.name = os.urandom(6).hex()
+        self.name = epoch_after(former, os.urandom(6).hex())
         self.former = former
         """Keys of former epochs, to be deleted after the first checkpoint."""
         self.numbers: dict[str, int] = {}

@@ -524,3 +524,12 @@ def test_what_a_restored_rollout_holds_is_not_counted_again() -> None:
     assert fresh.take(*log) == []
     assert fresh.observer.rollouts["r"].offset == made.observer.rollouts["r"].offset
     assert lines(fresh.take(*times(3))) == lines(made.take(*times(3))) != []
+
+
+def test_a_message_that_is_none_of_ours_is_no_gap() -> None:
+    observer = Observer()
+    assert list(observer.take(0, SourceTime("telemetry-0", 1))) == []
+    observer.skip(1)
+    assert observer.offset == 1
+    observer.skip(5)
+    assert observer.offset == 1, "what is missing in between is still missed"

@@ -50,7 +50,8 @@ with ends_orderly(), Inbox(partial(source, sys.argv[1])) as inbox:
 
 def view(kind: str = "calm", size: tuple[int, int] = (24, 80)) -> Terminal:
     """The view on recorded news."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+    own = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    env = {**own, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
     return Terminal([sys.executable, "-c", VIEW, kind], env, size)
 
 
