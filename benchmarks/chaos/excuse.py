@@ -5,57 +5,74 @@ long although its broker answers, its panes are closed by the clock; what comes 
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate
+from math import inf
 
+from benchmarks.chaos.fold import Log
 from benchmarks.chaos.traffic import MEANT
 from stream.formats.native import decode
-from stream.partial import Message, SourceTime
+from stream.partial import ChunkEnd, Message, Partial, SourceTime
 from stream.wire import decoder
 from tests.broker_helpers import Incoming
 
 _message = decoder(Message).decode
 
 
-def came_late(log: Mapping[str, Sequence[Incoming]], allowed_ms: int) -> int:
+def came_late(log: Log, allowed_ms: int) -> int:
     """How many samples came more than `allowed_ms` after their time, though they were not meant to."""
     return sum(one.timestamp - time > allowed_ms for records in log.values() for one, time in _unmeant(records))
 
 
-def came_after_the_clock(
-    log: Mapping[str, Sequence[Incoming]], partials: Sequence[Incoming], pane_ms: int, lateness_ms: int
-) -> int:
-    """How many samples came after the clock had closed their pane, and not their own partition's times.
+def came_after_the_clock(log: Log, partials: Sequence[Incoming], pane_ms: int, lateness_ms: Collection[int]) -> int:
+    """How many samples were read after the clock had closed their pane, and not their own partition's times.
 
     Args:
-        log: the telemetry, by source.
-        partials: the log of partials, of any partition.
+        log: the telemetry.
+        partials: the log of partials.
         pane_ms: the length of the rollouts' panes.
-        lateness_ms: the shortest lateness of the rollouts.
+        lateness_ms: those of the rollouts.
     """
-    told = _told(partials)
+    reading, telling = _read_and_told(partials)
     found = 0
     for name, records in log.items():
-        times, when = told.get(name, ([], []))
+        read, told = _curve(reading[name]), _curve(telling[name])
         newest = -1.0
         for one, time in _unmeant(records):
-            due = (time // pane_ms + 1) * pane_ms + lateness_ms
-            at = bisect_left(times, due)  # the first announcement that closes its pane
-            found += newest < due and at < len(times) and when[at] < one.timestamp
+            over = (time // pane_ms + 1) * pane_ms
+            dues = [due for due in (over + lateness for lateness in lateness_ms) if newest < due]
+            found += any(_reached(told, due) < _reached(read, one.offset + 1) for due in dues)
             newest = max(newest, time)
     return found
 
 
-def _told(partials: Sequence[Incoming]) -> dict[str, tuple[list[int], list[int]]]:
-    """By source, the times that were announced, ever newer, and when each was."""
-    found: dict[str, list[tuple[int, int]]] = {}
+Steps = list[tuple[int, int]]
+"""When something was reached, milliseconds UTC, and what."""
+
+
+def _read_and_told(partials: Sequence[Incoming]) -> tuple[dict[str, Steps], dict[str, Steps]]:
+    """By source, when its offsets were read, and when its times were told."""
+    reading, telling = defaultdict[str, Steps](list), defaultdict[str, Steps](list)
     for one in partials:
         message = _message(one.value or b"")
-        if isinstance(message, SourceTime):
-            found.setdefault(message.source, []).append((message.time, one.timestamp))
-    return {
-        name: (list(accumulate((time for time, _ in one), max)), [at for _, at in one]) for name, one in found.items()
-    }
+        if isinstance(message, Partial | ChunkEnd):
+            reading[message.source].append((one.timestamp, message.upto))
+        elif isinstance(message, SourceTime):
+            telling[message.source].append((one.timestamp, message.time))
+    return reading, telling
+
+
+def _curve(steps: Steps) -> tuple[list[int], list[int]]:
+    """What was reached, ever more, and when."""
+    steps.sort()
+    return list(accumulate((what for _, what in steps), max)), [when for when, _ in steps]
+
+
+def _reached(curve: tuple[list[int], list[int]], what: float) -> float:
+    """When something was reached first; infinite for never."""
+    at = bisect_left(curve[0], what)
+    return curve[1][at] if at < len(curve[1]) else inf
 
 
 def _unmeant(records: Sequence[Incoming]) -> Iterator[tuple[Incoming, float]]:

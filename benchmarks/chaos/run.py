@@ -176,11 +176,10 @@ class Chaos:
         wanted = {one.id for said in result.expected.values() for one in said}
         heard = {one.head.id: one.record.timestamp / 1000 for one in reversed(result.outputs) if one.head.id in wanted}
         result.caught_up = max(heard.values(), default=end) - end
-        lateness = min(one.policy.lateness.ms for one in rollouts.values())
-        result.late = came_late(result.log, lateness)
+        lateness = {one.policy.lateness.ms for one in rollouts.values()}
+        result.late = came_late(result.log, min(lateness))
         if result.proof.wrong:
-            partials = [one for one in self._read(PARTIALS) if one.partition == 0]
-            result.excuse = came_after_the_clock(result.log, partials, PANE_MS, lateness)
+            result.excuse = came_after_the_clock(result.log, self._read(PARTIALS), PANE_MS, lateness)
 
 
 def _records(started: Sequence[Start]) -> Iterator[tuple[float, list[Registration]]]:

@@ -218,8 +218,7 @@ class Demo:
         ("Embedded broker at", signal.SIGINT),
         ("20 instances of checkout report", signal.SIGINT),
         ("verdict", signal.SIGINT),
-        ("verdict", signal.SIGTERM),
-        ("Embedded broker at", signal.SIGKILL),
+        ("20 instances of checkout report", signal.SIGTERM),
         ("verdict", signal.SIGKILL),
     ],
 )

@@ -89,14 +89,14 @@ def set_up(wish: Wish, canary: Sequence[str], environment: Mapping[str, str]) ->
         CanaryError: no broker can be had, it refuses, or a port is in use.
     """
     with ExitStack() as stack:
-        settings, words = _broker(stack, wish)
-        made = create(settings).created
-        if wish.given is not None and wish.prefix is None and wish.monitor:
-            stack.callback(_delete, settings, [topic.name for topic in made])
         secret = _made_secret() if wish.monitor and sys.platform == "linux" else wish.secret
         receiver = None
         if wish.monitor or wish.listen is not None:
             receiver = stack.enter_context(Receiver(*(wish.listen or (LOOPBACK, 0)), secret))
+        settings, words = _broker(stack, wish)
+        made = create(settings).created
+        if wish.given is not None and wish.prefix is None and wish.monitor:
+            stack.callback(_delete, settings, [topic.name for topic in made])
         grace = GRACE_EMBEDDED if wish.given is None else GRACE
         children = stack.enter_context(Children(canary, grace))
         there = "a worker and the hook runner start" if wish.monitor else "worker and hooks run elsewhere"
