@@ -12,6 +12,7 @@ from math import inf
 
 from benchmarks.chaos.fold import Log
 from benchmarks.chaos.traffic import MEANT
+from stream.condense.ahead import reject_ahead
 from stream.formats.native import decode
 from stream.partial import ChunkEnd, Message, Partial, SourceTime
 from stream.wire import decoder
@@ -77,7 +78,7 @@ def _reached(curve: tuple[list[int], list[int]], what: float) -> float:
 
 def _unmeant(records: Sequence[Incoming]) -> Iterator[tuple[Incoming, float]]:
     """Records that can be used, with their times, without those that are late on purpose."""
-    decoded = decode([one.value or b"" for one in records])
+    decoded = reject_ahead(decode([one.value or b"" for one in records]), [one.timestamp for one in records])
     for position, time in zip(decoded.positions, decoded.times.tolist(), strict=True):
         if MEANT.encode() not in (records[position].value or b""):
             yield records[position], time
