@@ -26,7 +26,7 @@ test-slow: $(INSTALLED) ## Slow tests, such as simulations, on all cores (`pytes
 	$(RUN) pytest -m "slow and not broker" $(AT_LENGTH) --durations 10
 
 test-broker: $(INSTALLED) ## Tests that need a Kafka broker (`pytest -m broker`).
-	$(RUN) pytest -m broker --timeout 300
+	$(RUN) pytest -m broker --timeout 300 $(AGAIN)
 
 check: $(INSTALLED) ## Lint, format and types only.
 	$(RUN) ruff check
