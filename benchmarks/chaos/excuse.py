@@ -7,6 +7,7 @@ long although its broker answers, its panes are closed by the clock; what comes 
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from functools import cache
 from itertools import accumulate
 from math import inf
 
@@ -36,14 +37,15 @@ def came_after_the_clock(log: Log, partials: Sequence[Incoming], pane_ms: int, l
         lateness_ms: those of the rollouts.
     """
     reading, telling = _read_and_told(partials)
+    told = [_curve(telling[name]) for name in log]
+    closed = cache(lambda due: max(_reached(curve, due) for curve in told))
     found = 0
     for name, records in log.items():
-        read, told = _curve(reading[name]), _curve(telling[name])
-        newest = -1.0
+        read, newest = _curve(reading[name]), -1.0
         for one, time in _unmeant(records):
             over = (time // pane_ms + 1) * pane_ms
             dues = [due for due in (over + lateness for lateness in lateness_ms) if newest < due]
-            found += any(_reached(told, due) < _reached(read, one.offset + 1) for due in dues)
+            found += any(closed(due) < _reached(read, one.offset + 1) for due in dues)
             newest = max(newest, time)
     return found
 
